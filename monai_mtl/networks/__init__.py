@@ -1,0 +1,5 @@
+"""One file a paper."""
+
+from .hds_uresnet import HDSUResNet, convert_authors_state_dict
+
+__all__ = ["HDSUResNet", "convert_authors_state_dict"]

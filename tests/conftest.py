@@ -1,0 +1,33 @@
+"""One thread, one seed, slow tests on request."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.utils import set_determinism
+
+torch.set_num_threads(1)
+DATA = Path(__file__).parent / "data"
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runslow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = {"slow": config.getoption("--runslow"), "gpu": torch.cuda.is_available(), "realdata": "MONAI_MTL_DATA" in os.environ}
+    left_out = [item for item in items if any(name in item.keywords and not wanted for name, wanted in chosen.items())]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    set_determinism(0)
+    np.random.seed(0)
