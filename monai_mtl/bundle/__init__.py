@@ -1,0 +1,1 @@
+"""What makes a folder of configs a bundle; imports nothing heavy."""

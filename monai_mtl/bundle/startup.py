@@ -1,0 +1,79 @@
+"""First step of every config: refuses misspelt settings and makes errors readable.
+
+Plain ``monai.bundle run`` accepts any override, also of a setting that does not exist, and prints forty
+lines of traceback for a wrong path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from ..errors import ConfigError, own_error
+from .root import option_values
+
+__all__ = ["check_settings", "start"]
+
+RUN_OPTIONS = ("run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file")
+TRACKING_OPTIONS = ("output_dir", "tracking_uri", "experiment_name", "run_name", "save_execute_config")
+INTERRUPTED = 130
+
+
+def start() -> None:
+    """Check the command line of ``python -m monai.bundle run``; in any other program do nothing.
+
+    Raises:
+        ConfigError: If an override names a setting that the config does not have.
+    """
+    if "monai" not in sys.argv[0] or sys.argv[1:2] != ["run"]:
+        return
+    sys.excepthook = _explain
+    allowed = {*RUN_OPTIONS, *(TRACKING_OPTIONS if option_values("tracking") else ())}
+    words = (word[2:].partition("=")[0] for word in sys.argv if word.startswith("--"))
+    config = ConfigParser.load_config_files(option_values("config_file"))
+    check_settings(config, (word for word in words if word.replace("-", "_") not in allowed))
+
+
+def check_settings(config: dict, names: Iterable[str]) -> None:
+    """Refuse names that a config does not have.
+
+    Args:
+        config: Content of the config files.
+        names: Settings as written in a command line: ``max_epochs``, ``train#trainer#amp``. A new argument
+            of a component (a dictionary with ``_target_``) is allowed, since the component checks it.
+
+    Raises:
+        ConfigError: At the first unknown name, with the nearest known ones.
+    """
+    for name in names:
+        node: Any = config
+        for part in name.replace("::", "#").split("#"):
+            if isinstance(node, dict) and "_target_" in node:
+                break
+            known = list(node) if isinstance(node, dict) else [str(i) for i in range(len(node))]
+            if part not in known:
+                close = difflib.get_close_matches(part, known, n=1, cutoff=0.5)
+                raise ConfigError(
+                    f"there is no setting '{name}'" + (f" (no '{part}' in it)" if part != name else ""),
+                    expected=", ".join(k for k in known if not k.startswith("_")) or "nothing below it",
+                    fix=f"did you mean {close[0]}?" if close else "use one of these",
+                )
+            node = node[part] if isinstance(node, dict) else node[int(part)]
+            if not isinstance(node, (dict, list)):
+                break
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    ours = own_error(error)
+    if ours is None:
+        sys.__excepthook__(kind, error, trace)
+        sys.exit(1)
+    sys.stderr.write(f"\nerror: {ours}\n")
+    sys.exit(ours.exit_code)

@@ -1,0 +1,95 @@
+"""What must hold of a data set before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..errors import DataError, ImageError, MissingError
+from .reader import MedicalReader, read_size
+
+__all__ = ["check_cases"]
+
+MANY = 100
+
+
+def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Sequence[str]]) -> None:
+    """Raise one error that names every case with the same fault.
+
+    Checked in this order: files exist and can be opened, each mask has the size of its image, mask values
+    and classes are declared, no image is listed twice, no patient is in two sections, some training case
+    has a label for each task.
+
+    Args:
+        sections: Resolved cases by section, as :func:`load_datalist` makes them.
+        classes: Class names by task; ``seg`` is the mask's.
+
+    Raises:
+        DataError: On the first kind of fault found, with all its cases.
+    """
+    cases = [case for section in sections.values() for case in section]
+    readers = MedicalReader("mask", len(classes["seg"])) if "seg" in classes else None
+    unreadable, sizes, values = [], [], []
+    for case in tqdm(cases, desc="checking the data", leave=False, disable=len(cases) < MANY):
+        mask = case.get("label_seg")
+        try:
+            size = read_size(case["image"])
+            if mask is not None:
+                mask_size = read_size(mask)
+                if mask_size != size:
+                    sizes.append(f"{_name(mask)}: {_by(mask_size)}, its image {_by(size)}")
+                elif readers is not None:
+                    readers.get_data(readers.read(mask))
+        except MissingError as error:
+            unreadable.append(error.what)
+        except ImageError as error:
+            (values if "undeclared" in error.what else unreadable).append(error.what)
+    _refuse(cases, unreadable, "cannot be read", "correct the list or copy the files again")
+    _refuse(cases, sizes, "have a mask of another size", "export image and mask on one grid")
+    _refuse(cases, values, "have a mask with undeclared values", f"use 0..K-1 for {list(classes.get('seg', []))}")
+    for task, names in classes.items():
+        if task != "seg":
+            wrong = [f"{_name(c['image'])}: {c[f'label_{task}']!r}" for c in cases if not _declared(c, task, names)]
+            _refuse(cases, wrong, f"have an undeclared label_{task}", f"use 0..{len(names) - 1} for {list(names)}")
+        if not any(f"label_{task}" in case or (task == "cls" and "label_seg" in case) for case in sections["training"]):
+            raise DataError(
+                f"no training case has a label_{task}",
+                expected=f"label_{task} for at least some cases; classes {list(names)}",
+                fix="add the labels to the data set",
+            )
+    _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once", across=False)
+    _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep a patient's cases together")
+
+
+def _refuse(cases: Sequence[dict], faults: list[str], what: str, fix: str) -> None:
+    if faults:
+        raise DataError(f"{len(faults)} of {len(cases)} cases {what}", faults, fix=fix)
+
+
+def _refuse_shared(
+    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], key: str, what: str, fix: str, across: bool = True
+) -> None:
+    seen: dict[str, list[str]] = defaultdict(list)
+    for section, members in sections.items():
+        for case in members:
+            if case.get(key) is not None:
+                seen[str(case[key])].append(section)
+    shared = {value: where for value, where in seen.items() if len(set(where) if across else where) > 1}
+    faults = [f"{_name(value)}: {', '.join(sorted(set(where)))}" for value, where in shared.items() for _ in where]
+    _refuse(cases, faults, what, fix)
+
+
+def _declared(case: dict, task: str, names: Sequence[str]) -> bool:
+    label = case.get(f"label_{task}")
+    return label is None or (isinstance(label, int) and 0 <= label < len(names))
+
+
+def _name(path: object) -> str:
+    return Path(str(path)).name
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,114 @@
+"""Finds the cases of a folder: which layout, which files, which labels, which split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from monai.config import PathLike
+
+from ..errors import DataError, MissingError
+from .checks import check_cases
+from .importers import IMPORTERS
+from .reader import IMAGE_SUFFIXES
+from .splits import split_by_patient
+
+__all__ = ["list_images", "load_datalist"]
+
+
+def load_datalist(
+    dataset_dir: PathLike, classes: Mapping[str, Sequence[str]], check: bool = True, seed: int = 0
+) -> dict[str, list[dict]]:
+    """Read a data set of any known layout.
+
+    Paths become absolute, class names become indices, and a set that names no validation cases is split
+    by patient (:func:`monai_mtl.data.splits.split_by_patient`). Absent labels stay absent.
+
+    Args:
+        dataset_dir: Folder with the data set.
+        classes: Class names by task, index 0 first, e.g. ``{"seg": ["background", "mass"], "cls": [...]}``.
+        check: Whether to run :func:`monai_mtl.data.checks.check_cases`.
+        seed: Seed of the split, where one is made.
+
+    Returns:
+        Lists ``training``, ``validation`` and ``test`` of cases with ``image``, ``case_id``,
+        ``patient_id``, ``label_<task>`` where annotated, and all free fields.
+
+    Raises:
+        MissingError: If there is no such folder.
+        DataError: If no layout is recognised or the check finds a fault.
+    """
+    folder = Path(dataset_dir).expanduser()
+    if not folder.is_dir():
+        raise MissingError(f"no folder {folder}", fix="give an existing folder as --dataset_dir")
+    importer = next((importer for importer in IMPORTERS if importer.matches(folder)), None)
+    if importer is None:
+        inside = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        raise DataError(
+            f"no data set found in {folder}",
+            [f"it holds: {inside}"],
+            expected=" | ".join(importer.LAYOUT for importer in IMPORTERS),
+            fix="point --dataset_dir at the folder that holds one of these",
+        )
+    sections = {name: [_resolve(c, folder, classes) for c in cases] for name, cases in importer.read(folder).items()}
+    if not sections["validation"]:
+        if sections["test"]:
+            raise DataError(
+                f"{folder} names test cases but no validation cases",
+                expected="both or neither: the checkpoint is never chosen on the test cases",
+                fix="move some patients of the training cases to validation",
+            )
+        sections = split_by_patient(sections["training"], seed=seed)
+    if check:
+        check_cases(sections, classes)
+    return sections
+
+
+def list_images(path: PathLike) -> list[dict]:
+    """Images to predict: one file, or every PNG and JPEG below a folder, in the order of their names.
+
+    Args:
+        path: File or folder.
+
+    Returns:
+        Cases with ``image`` (absolute) and ``case_id`` (relative name, unique).
+
+    Raises:
+        MissingError: If there is no such file or folder.
+        DataError: If a folder holds no PNG or JPEG.
+    """
+    root = Path(path).expanduser()
+    if root.is_file():
+        return [{"image": str(root.resolve()), "case_id": root.stem}]
+    if not root.is_dir():
+        raise MissingError(f"no file or folder {root}", fix="give an existing one as --dataset_dir")
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not files:
+        raise DataError(f"no PNG or JPEG below {root}", fix="point --dataset_dir at an image or a folder of images")
+    names = [p.relative_to(root) for p in files]
+    stems = Counter(name.with_suffix("") for name in names)
+    ids = [name if stems[name.with_suffix("")] > 1 else name.with_suffix("") for name in names]
+    return [{"image": str(p.resolve()), "case_id": i.as_posix()} for p, i in zip(files, ids, strict=True)]
+
+
+def _resolve(case: dict, folder: Path, classes: Mapping[str, Sequence[str]]) -> dict:
+    resolved = {key: value for key, value in case.items() if value is not None}
+    if "label" in resolved:
+        resolved["label_seg"] = resolved.pop("label")
+    for key in ("image", "label_seg"):
+        if key in resolved:
+            resolved[key] = str((folder / str(resolved[key])).resolve())
+    for task, names in classes.items():
+        label = resolved.get(f"label_{task}")
+        if task != "seg" and isinstance(label, str):
+            resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
+    name = Path(str(case["image"])).with_suffix("").as_posix()
+    resolved.setdefault("case_id", name.removeprefix("images/"))
+    if "patient_id" in resolved:
+        resolved["patient_id"] = str(resolved["patient_id"])
+    return resolved
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.strip().isdigit() else text

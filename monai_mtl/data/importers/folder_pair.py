@@ -1,0 +1,77 @@
+"""A folder with ``images/``, ``masks/`` (same file stems) and ``labels.csv``."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from ...errors import DataError
+from ..reader import IMAGE_SUFFIXES
+
+__all__ = ["LAYOUT", "matches", "read"]
+
+LAYOUT = "images/, masks/ and labels.csv (columns image, patient_id; optional label_cls, split)"
+SPLITS = ("training", "validation", "test")
+
+
+def matches(folder: Path) -> bool:
+    """Whether the folder has this layout."""
+    return (folder / "images").is_dir()
+
+
+def read(folder: Path) -> dict[str, list[dict]]:
+    """Cases by section; all under ``training`` where labels.csv has no column ``split``.
+
+    A mask belongs to the image of the same stem. A row whose ``label_seg`` cell exists and is empty
+    declares that the image has no mask.
+
+    Raises:
+        DataError: If images, masks or rows are missing.
+    """
+    images = {p.stem: p for p in sorted((folder / "images").iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
+    if not images:
+        raise DataError(f"no PNG or JPEG in {folder / 'images'}", fix="put the images there")
+    rows = _rows(folder / "labels.csv")
+    without_row = sorted(set(images) - set(rows))
+    without_image = sorted(set(rows) - set(images))
+    if without_row or without_image:
+        raise DataError(
+            f"labels.csv and images/ disagree about {len(without_row) + len(without_image)} cases",
+            [f"no row: {images[stem].name}" for stem in without_row] + [f"no image: {stem}" for stem in without_image],
+            fix="give each image one row",
+        )
+    masks = {p.stem: p for p in sorted((folder / "masks").glob("*.png"))}
+    unmasked = [images[stem].name for stem, row in rows.items() if stem not in masks and row.get("label_seg") != ""]
+    if unmasked:
+        raise DataError(
+            f"{len(unmasked)} of {len(images)} cases have no mask",
+            unmasked,
+            expected="a PNG of the same name in masks/",
+            fix="add the masks, or add a column label_seg to labels.csv and leave it empty for cases without one",
+        )
+    sections: dict[str, list[dict]] = {name: [] for name in SPLITS}
+    for stem, row in rows.items():
+        case = {k: v for k, v in row.items() if v not in ("", None) and k not in ("split", "label_seg", "image")}
+        case["image"] = f"images/{images[stem].name}"
+        if stem in masks:
+            case["label_seg"] = f"masks/{masks[stem].name}"
+        split = row.get("split") or "training"
+        if split not in SPLITS:
+            raise DataError(f"unknown split '{split}' of {stem}", expected=" | ".join(SPLITS), fix="correct labels.csv")
+        sections[split].append(case)
+    return sections
+
+
+def _rows(path: Path) -> dict[str, dict]:
+    if not path.is_file():
+        raise DataError(
+            f"no {path}",
+            expected="a table with the columns image and patient_id: patients are never split over training and test",
+            fix="write it, for example: image,patient_id,label_cls",
+        )
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    missing = {"image", "patient_id"} - set(rows[0] if rows else ())
+    if missing:
+        raise DataError(f"{path} lacks {sorted(missing)}", expected="columns image, patient_id", fix="add them")
+    return {Path(row["image"]).stem: row for row in rows}

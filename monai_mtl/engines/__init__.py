@@ -1,0 +1,5 @@
+"""What drives an iteration of MONAI's engines."""
+
+from .prepare_batch import PrepareMultiTaskBatch
+
+__all__ = ["PrepareMultiTaskBatch"]

@@ -1,0 +1,63 @@
+"""From a collated batch to what network and loss take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from torch import Tensor
+
+from ..errors import RunError
+
+__all__ = ["PrepareMultiTaskBatch"]
+
+
+class PrepareMultiTaskBatch:
+    """Splits a batch into the image and a dictionary of targets; refuses non-finite images.
+
+    The check stands before the forward pass, because afterwards batch normalisation has already taken
+    the values into its statistics.
+
+    Args:
+        tasks: Task names; each has ``label_<task>`` and ``has_<task>`` in the batch.
+        image_key: Key of the image.
+    """
+
+    def __init__(self, tasks: Sequence[str], image_key: str = "image") -> None:
+        self.tasks = tuple(tasks)
+        self.image_key = image_key
+
+    def __call__(
+        self, batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **_: Any
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Prepare.
+
+        Args:
+            batch: Image ``(B, C, H, W)``; for each task ``label_<task>``, ``(B, 1, H, W)`` or ``(B,)``, and
+                ``has_<task>`` ``(B,)``; ``case_id``, B names.
+            device: Where tensors go.
+            non_blocking: Whether the copy may be asynchronous.
+
+        Returns:
+            The image and a dictionary with ``<task>`` and ``has_<task>``.
+
+        Raises:
+            RunError: If a pixel is not finite.
+        """
+        image = batch[self.image_key]
+        finite = torch.isfinite(image).flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            names = batch.get("case_id", list(range(len(finite))))
+            bad = [name for name, good in zip(names, finite.tolist(), strict=True) if not good]
+            raise RunError("an image holds non-finite values; nothing was learnt from it", bad, fix="repair or remove it")
+        targets = {task: batch[f"label_{task}"] for task in self.tasks}
+        targets |= {f"has_{task}": batch[f"has_{task}"] for task in self.tasks}
+        return image.to(device, non_blocking=non_blocking), {
+            name: _plain(value).to(device, non_blocking=non_blocking) for name, value in targets.items()
+        }
+
+
+def _plain(value: Tensor) -> Tensor:
+    return value.as_tensor() if isinstance(value, MetaTensor) else value

@@ -1,0 +1,149 @@
+"""Weights to and from files: whole or not at all, and without pickled code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from monai.config import PathLike
+from torch import nn
+
+from ..errors import ConfigError, MissingError, RunError
+from ..metrics.comparison import nan_is_worst
+
+__all__ = ["SaveBest", "SaveLast", "WeightsLoader", "write_checkpoint"]
+
+logger = logging.getLogger("monai_mtl")
+
+
+def write_checkpoint(path: PathLike, objects: Mapping[str, Any]) -> None:
+    """Write the states of ``objects`` so that ``path`` always holds the old file or the whole new one.
+
+    Args:
+        path: File to write; its folder is made.
+        objects: Anything with ``state_dict``, by name. A distributed wrapper is left out.
+
+    Raises:
+        RunError: If a weight is not finite; nothing is written.
+    """
+    states = {name: getattr(obj, "module", obj).state_dict() for name, obj in objects.items()}
+    for name, obj in objects.items():
+        if isinstance(obj, nn.Module):
+            bad = [k for k, v in states[name].items() if v.is_floating_point() and not bool(torch.isfinite(v).all())]
+            if bad:
+                raise RunError(f"{path} not written: weights are not finite", bad, fix="lower the learning rate")
+    if idist.get_rank() != 0:
+        return
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(states, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+class SaveBest:
+    """Keeps the weights of the best validation in one file; nan is worse than any number, ties are later.
+
+    Args:
+        path: File, holding ``{"model": state_dict}``.
+        network: Network.
+        metric: Name of the metric, larger being better; ``None`` is the evaluator's key metric.
+    """
+
+    def __init__(self, path: PathLike, network: nn.Module, metric: str | None = None) -> None:
+        self.path, self.network, self.metric = Path(path), network, metric
+        self.best: float | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Follow an evaluator."""
+        engine.add_event_handler(Events.COMPLETED, self._save)
+
+    def _save(self, engine: Engine) -> None:
+        value = float(engine.state.metrics[self.metric or engine.state.key_metric_name])
+        if self.best is None or nan_is_worst(value, self.best):
+            write_checkpoint(self.path, {"model": self.network})
+            self.best = value
+
+
+class SaveLast:
+    """Keeps all that a resumed run needs in one file: every few epochs, at the end and on Ctrl-C.
+
+    Args:
+        path: File.
+        objects: Network (as ``model``), optimiser and schedule by name; the ``trainer`` is added.
+        every: Epochs between two saves.
+    """
+
+    def __init__(self, path: PathLike, objects: Mapping[str, Any], every: int = 1) -> None:
+        self.path, self.objects, self.every = Path(path), dict(objects), every
+
+    def attach(self, engine: Engine) -> None:
+        """Follow a trainer."""
+        engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.every), self._save)
+        engine.add_event_handler(Events.COMPLETED, self._save)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._interrupted)
+
+    def _save(self, engine: Engine) -> None:
+        write_checkpoint(self.path, {**self.objects, "trainer": engine})
+
+    def _interrupted(self, engine: Engine, error: BaseException) -> None:
+        # After a fault the weights may be spoilt, so only a person's stop is worth a file.
+        if isinstance(error, KeyboardInterrupt):
+            self._save(engine)
+            logger.info("stopped in epoch %d; weights and state kept in %s", engine.state.epoch, self.path)
+        raise error
+
+
+class WeightsLoader:
+    """Loads a network's weights when the run starts, strictly and without running code from the file.
+
+    Args:
+        path: ``{"model": state_dict, ...}`` or a bare state dict.
+        network: Network.
+        fix: What to tell a user who has no such file.
+
+    Raises:
+        MissingError: If there is no such file.
+    """
+
+    def __init__(self, path: PathLike, network: nn.Module, fix: str = "train first, or name another file") -> None:
+        self.path, self.network = Path(path), network
+        if not self.path.is_file():
+            raise MissingError(f"no weights at {self.path}", fix=fix)
+
+    def attach(self, engine: Engine) -> None:
+        """Load when the engine starts."""
+        engine.add_event_handler(Events.STARTED, self._load)
+
+    def _load(self, engine: Engine) -> None:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
+            raise ConfigError(f"{self.path} holds no weights: {str(error)[:200]}", fix="name another file") from error
+        state = content.get("model", content)
+        network = getattr(self.network, "module", self.network)
+        expected = network.state_dict()
+        wrong = [f"missing {k}" for k in expected if k not in state] + [f"unknown {k}" for k in state if k not in expected]
+        wrong += [
+            f"{k}: {tuple(state[k].shape)}, network {tuple(v.shape)}"
+            for k, v in expected.items()
+            if k in state and state[k].shape != v.shape
+        ]
+        if wrong:
+            raise ConfigError(f"{self.path} belongs to another network", wrong, fix="use the network_def it was trained with")
+        network.load_state_dict(state)

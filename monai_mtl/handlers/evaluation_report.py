@@ -1,0 +1,105 @@
+"""Files of an evaluation: a table of cases, the metrics, pictures of truth beside prediction."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.config import PathLike
+from monai.metrics import compute_dice
+from PIL import Image
+from tqdm import tqdm
+
+from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.result_json import NOTICE, write_json
+
+__all__ = ["EvaluationReport"]
+
+logger = logging.getLogger("monai_mtl")
+SHOWN = 8
+
+
+class EvaluationReport:
+    """Writes ``cases.csv``, ``metrics.json``, ``overlays/<case>.png`` and ``overview.png``, and logs a table.
+
+    Reads ``image``, ``pred``, ``probability``, ``seg_target``, ``cls`` and ``cls_target`` of each case.
+
+    Args:
+        output_dir: Folder to write to; made when the first case is done.
+        classes: Image class names, index 0 first.
+        title: What was evaluated on what, in a line.
+    """
+
+    def __init__(self, output_dir: PathLike, classes: Sequence[str], title: str) -> None:
+        self.output_dir, self.classes, self.title = Path(output_dir), list(classes), title
+        self._rows: list[dict[str, Any]] = []
+        self._pictures: list[Image.Image] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Follow an evaluator."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        engine.add_event_handler(Events.COMPLETED, self._finish)
+
+    def _start(self, engine: Engine) -> None:
+        self._rows, self._pictures = [], []
+        self._bar = tqdm(total=engine.state.epoch_length, desc="evaluation", unit="batch")
+
+    def _add(self, engine: Engine) -> None:
+        for case, output in zip(engine.state.batch, engine.state.output, strict=True):
+            self._add_case(str(case["case_id"]), output)
+        self._bar.update()
+
+    def _add_case(self, name: str, output: dict[str, Any]) -> None:
+        mask, has_seg, has_cls = output["pred"].cpu(), bool(output["has_seg"]), bool(output["has_cls"])
+        truth = torch.as_tensor(output["seg_target"]).cpu()[0] > 0 if has_seg else None
+        row: dict[str, Any] = {"case_id": name, "lesion_pixels": int(mask.sum()), "annotated_pixels": "", "dice": ""}
+        if truth is not None:
+            row["annotated_pixels"] = int(truth.sum())
+            if truth.any():
+                row["dice"] = round(float(compute_dice(mask[None, None] > 0, truth[None, None]).mean()), 4)
+        row |= {f"p({c})": round(float(p), 4) for c, p in zip(self.classes, output["cls"], strict=True)}
+        row["label"] = self.classes[int(output["cls_target"])] if has_cls else ""
+        self._rows.append(row)
+        caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {float(output['cls'][1]):.2f}"]
+        caption.append(f"Dice {row['dice']:.2f}" if row["dice"] != "" else "no annotated lesion")
+        image, probability = (np.asarray(torch.as_tensor(output[k]).cpu())[0] for k in ("image", "probability"))
+        picture = draw_case(image, probability, mask.numpy(), None if truth is None else truth.numpy(), caption)
+        path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+        if len(self._pictures) < SHOWN:
+            self._pictures.append(picture)
+
+    def _finish(self, engine: Engine) -> None:
+        self._bar.close()
+        metrics = {n: {"value": v, **engine.state.metric_details.get(n, {})} for n, v in engine.state.metrics.items()}
+        with (self.output_dir / "cases.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._rows[0])
+            writer.writeheader()
+            writer.writerows(self._rows)
+        write_json(
+            self.output_dir / "metrics.json",
+            {"title": self.title, "cases": len(self._rows), "metrics": metrics, "notice": NOTICE},
+        )
+        contact_sheet(self._pictures, self.title).save(self.output_dir / "overview.png")
+        logger.info(self.title)
+        for line in _table(metrics):
+            logger.info(line)
+        logger.info("picture: %s", self.output_dir / "overview.png")
+        logger.info("tables:  %s, %s", self.output_dir / "metrics.json", self.output_dir / "cases.csv")
+
+
+def _table(metrics: dict[str, dict]) -> list[str]:
+    lines = [f"  {'metric':<20}{'value':>8}{'n':>6}", "  " + "-" * 34]
+    for name, entry in metrics.items():
+        value = "nan" if math.isnan(entry["value"]) else f"{entry['value']:.3f}"
+        lines.append(f"  {name:<20}{value:>8}{entry.get('n', ''):>6}  {entry.get('reason', '')}".rstrip())
+    return lines

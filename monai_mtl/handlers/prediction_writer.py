@@ -1,0 +1,119 @@
+"""Files of an inference run: mask, probability, overlay and JSON for every image."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+from monai.config import PathLike
+from PIL import Image
+from tqdm import tqdm
+
+from ..data.dataset import TolerantDataset
+from ..data.reader import MedicalReader
+from ..errors import RunError
+from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.result_json import provenance, write_json
+
+__all__ = ["PredictionWriter"]
+
+logger = logging.getLogger("monai_mtl")
+SHOWN = 8
+
+
+class PredictionWriter:
+    """Writes each case as it is done and a summary at the end.
+
+    For a case ``x`` of the data set: ``x_mask.png`` (0 and 255) and ``x_probability.png`` (16 bits, 65535 is
+    certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; for the run ``results.json`` and
+    ``overview.png``. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)`` and ``result`` of each case.
+
+    Args:
+        output_dir: Folder to write to; made when the first case is done.
+        dataset: The cases, with the faults of those that could not be read.
+        weights: Weights file, named by its digest in every JSON.
+        bundle: Name of the bundle.
+        bundle_version: Its version.
+    """
+
+    def __init__(
+        self, output_dir: PathLike, dataset: TolerantDataset, weights: PathLike, bundle: str, bundle_version: str
+    ) -> None:
+        self.output_dir, self.dataset, self.weights = Path(output_dir), dataset, weights
+        self.bundle, self.bundle_version = bundle, bundle_version
+        self._results: list[dict] = []
+        self._pictures: list[Image.Image] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Follow an evaluator."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
+        engine.add_event_handler(Events.COMPLETED, self._finish)
+
+    def _start(self, engine: Engine) -> None:
+        self._results, self._pictures = [], []
+        self._model = provenance(self.bundle, self.bundle_version, self.weights)
+        self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image")
+
+    def _write(self, engine: Engine) -> None:
+        for case, output in zip(engine.state.batch, engine.state.output, strict=True):
+            self._write_case(case, output)
+            self._bar.update()
+
+    def _write_case(self, case: dict, output: dict[str, Any]) -> None:
+        name = case["case_id"]
+        target = self.output_dir / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files = {kind: target.with_name(f"{target.name}_{kind}.png") for kind in ("mask", "probability", "overlay")}
+        # Arrays of MONAI have x first, pictures have rows first.
+        mask = np.asarray(output["pred"], dtype=np.uint8).T
+        probability = np.asarray(output["probability"], dtype=np.float32)[0].T
+        source = Path(case["image"].meta["filename_or_obj"])
+        grey, _ = MedicalReader().get_data([source])
+        result = {
+            "case_id": name,
+            "image": source.name,
+            **output["result"],
+            "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
+            "files": {kind: path.name for kind, path in files.items()},
+            "model": self._model,
+        }
+        caption = [name, _sentence(result)]
+        picture = draw_case(grey.T, probability, mask, caption=caption)
+        Image.fromarray(mask * np.uint8(255)).save(files["mask"])
+        Image.fromarray(np.round(probability.clip(0, 1) * 65535).astype(np.uint16)).save(files["probability"])
+        picture.save(files["overlay"])
+        write_json(target.with_name(f"{target.name}.json"), result)
+        self._results.append(result)
+        if len(self._pictures) < SHOWN:
+            self._pictures.append(picture)
+
+    def _finish(self, engine: Engine) -> None:
+        self._bar.close()
+        faults = self.dataset.faults
+        if self._results:
+            summary = {
+                "results": self._results,
+                "failed": [{"case_id": name, "reason": str(fault)} for name, fault in faults.items()],
+            }
+            write_json(self.output_dir / "results.json", summary)
+            contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images").save(
+                self.output_dir / "overview.png"
+            )
+            logger.info("%d images done", len(self._results))
+            logger.info("picture: %s", self.output_dir / "overview.png")
+            logger.info("results: %s", self.output_dir / "results.json")
+        if faults:
+            raise RunError(
+                f"{len(faults)} of {len(self.dataset.data)} images could not be used; all others are done",
+                [f"{name}: {fault.what}" for name, fault in faults.items()],
+                fix="repair or remove these files and run again",
+            )
+
+
+def _sentence(result: dict) -> str:
+    found = result["classification"]
+    return f"{found['label']}, p = {found['probabilities'][found['label']]:.2f}"

@@ -1,0 +1,115 @@
+"""What a person sees while training runs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+__all__ = ["TrainingProgress", "ValidationSummary", "duration"]
+
+logger = logging.getLogger("monai_mtl")
+
+ANNOUNCE_AFTER = 2
+"""Steps timed before the length of the run is told; the first one alone is slower than the rest."""
+
+
+class TrainingProgress:
+    """A bar over the whole run with the remaining time and each task's loss; plain lines off a terminal.
+
+    After two steps it tells how long the whole run will take. If that is more than ``long_hours``, it
+    also tells the ``alternative``.
+
+    Args:
+        loss: Loss with a dictionary ``task_losses``.
+        alternative: How to get a short run, for the impatient.
+        long_hours: Hours from which a run is called long.
+        line_seconds: Seconds between two plain lines.
+    """
+
+    def __init__(self, loss: Any, alternative: str = "", long_hours: float = 0.5, line_seconds: float = 30.0) -> None:
+        self.loss = loss
+        self.alternative = alternative
+        self.long_hours = long_hours
+        self.line_seconds = line_seconds
+        self._bar: tqdm | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Follow a trainer."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.COMPLETED, self._close)
+
+    def _start(self, engine: Engine) -> None:
+        self._steps = engine.state.max_epochs * engine.state.epoch_length
+        self._first, self._begun, self._told = engine.state.iteration, time.monotonic(), -math.inf
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(total=self._steps, initial=self._first, desc="training", unit="step", disable=not terminal)
+        self._lines = not terminal
+        size = f"{engine.state.max_epochs} epochs of {engine.state.epoch_length} steps"
+        logger.info("training: %s. Ctrl-C stops it and keeps the weights.", size)
+
+    def _step(self, engine: Engine) -> None:
+        assert self._bar is not None  # noqa: S101  (attach order, not user input)
+        done = engine.state.iteration - self._first
+        losses = "  ".join(f"{task} {float(value):.4f}" for task, value in self.loss.task_losses.items())
+        where = f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {losses or 'no label in this batch'}"
+        self._bar.set_postfix_str(where, refresh=False)
+        self._bar.update()
+        now = time.monotonic()
+        left = (self._steps - engine.state.iteration) * (now - self._begun) / done
+        if done == ANNOUNCE_AFTER:
+            self._announce(left)
+        last = engine.state.iteration == self._steps
+        if self._lines and (done <= ANNOUNCE_AFTER or last or now - self._told >= self.line_seconds):
+            self._told = now
+            logger.info("step %d/%d  %s  %s left", engine.state.iteration, self._steps, where, duration(left))
+
+    def _announce(self, left: float) -> None:
+        message = f"the whole run takes about {duration(left)} here"
+        if left > self.long_hours * 3600 and self.alternative:
+            message += f". {self.alternative}"
+        self._say(message)
+
+    def _say(self, message: str) -> None:
+        with tqdm.external_write_mode():
+            logger.info(message)
+
+    def _close(self, engine: Engine) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class ValidationSummary:
+    """One line after each validation: every metric with its number of cases, or why it is undefined."""
+
+    def attach(self, engine: Engine) -> None:
+        """Follow an evaluator."""
+        engine.add_event_handler(Events.COMPLETED, self._tell)
+
+    def _tell(self, engine: Engine) -> None:
+        parts = []
+        for name, value in engine.state.metrics.items():
+            detail = engine.state.metric_details.get(name, {})
+            parts.append(f"{name} {value:.3f} (n={detail.get('n', '?')})" if not math.isnan(value) else f"{name} nan")
+        best = engine.state.best_metric_epoch
+        # The evaluator's epoch is the trainer's here: MONAI's ValidationHandler passes it on.
+        mark = ", best so far" if best == engine.state.epoch else f", best was epoch {best}"
+        with tqdm.external_write_mode():
+            logger.info("validation, epoch %d: %s%s", engine.state.epoch, ", ".join(parts), mark)
+
+
+def duration(seconds: float) -> str:
+    """Readable length of time: ``3 days, 2 h``, ``2 h 5 min``, ``40 s``."""
+    minutes, days = round(seconds / 60), timedelta(seconds=seconds).days
+    if days:
+        return f"{days} days, {int(seconds // 3600) % 24} h"
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if seconds >= 100 else f"{seconds:.0f} s"

@@ -1,0 +1,5 @@
+"""What a config names as inferer."""
+
+from .multitask import MultiTaskInferer
+
+__all__ = ["MultiTaskInferer"]

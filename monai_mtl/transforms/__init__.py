@@ -1,0 +1,19 @@
+"""MONAI dictionary transforms of our own; everything else is MONAI's."""
+
+from .balanced_crop import RandBalancedCropd
+from .breast_crop import BreastForeground
+from .intensity import ScaleTo8Bitd
+from .results import ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
+from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
+
+__all__ = [
+    "BreastForeground",
+    "ClassFromMaskd",
+    "EnsureTaskLabelsd",
+    "ForegroundProbabilityd",
+    "ImageResultd",
+    "MaskFromProbabilityd",
+    "RandBalancedCropd",
+    "ScaleTo8Bitd",
+    "UnpackTasksd",
+]

@@ -1,0 +1,59 @@
+"""Finds the breast in a mammogram, for MONAI's ``CropForegroundd``."""
+
+from __future__ import annotations
+
+import torch
+from monai.config import NdarrayOrTensor
+from monai.transforms.utils import get_largest_connected_component_mask
+from monai.utils import convert_to_tensor
+from skimage.filters import threshold_otsu
+from torch import Tensor
+
+from ..errors import DataError
+
+__all__ = ["BreastForeground"]
+
+
+class BreastForeground:
+    """Selects the columns that the breast covers: the ``select_fn`` of ``CropForegroundd``.
+
+    The breast is the largest connected component above a threshold. By default whole columns are
+    selected, so that only the blank left and right borders go, as in the HDS paper, which does not state
+    its threshold.
+
+    Args:
+        threshold: ``"otsu"`` (scikit-image), or a grey value that the breast exceeds (0 where air is
+            exactly 0, as in INbreast).
+        whole_columns: Whether to keep the full height; else the box is tight in both directions.
+
+    Raises:
+        ValueError: If ``threshold`` is another word.
+    """
+
+    def __init__(self, threshold: str | float = "otsu", whole_columns: bool = True) -> None:
+        if isinstance(threshold, str) and threshold != "otsu":
+            raise ValueError(f"threshold must be 'otsu' or a number, got '{threshold}'")
+        self.threshold = threshold
+        self.whole_columns = whole_columns
+
+    def __call__(self, image: NdarrayOrTensor) -> Tensor:
+        """Select.
+
+        Args:
+            image: ``(C, H, W)``, rows first.
+
+        Returns:
+            True where the box must reach, ``(C, H, W)``.
+
+        Raises:
+            DataError: If the image is constant or nothing exceeds the threshold.
+        """
+        grey = convert_to_tensor(image, track_meta=False)
+        if bool((grey == grey.flatten()[0]).all()):
+            raise DataError("the image is blank: every pixel has the same value", fix="leave it out")
+        level = threshold_otsu(grey.numpy()) if self.threshold == "otsu" else float(self.threshold)
+        above = grey > level
+        if not bool(above.any()):
+            raise DataError(f"no breast found: no pixel above {level:g}", fix="lower the threshold of BreastForeground")
+        breast = torch.as_tensor(get_largest_connected_component_mask(above)).bool()
+        return breast.any(dim=-2, keepdim=True).expand_as(breast) if self.whole_columns else breast

@@ -1,0 +1,46 @@
+"""Grey values on the scale that the networks are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+
+from ..errors import ImageError
+
+__all__ = ["ScaleTo8Bitd"]
+
+
+class ScaleTo8Bitd(MapTransform):
+    """Brings images of more than 8 bits to 0..255 by their own minimum and maximum; 8 bits stay as they are.
+
+    The values stay floating point, nothing is rounded. Place it after the breast crop, so that the air
+    outside does not set the minimum. Refuses non-finite values.
+
+    Args:
+        keys: Images ``(C, H, W)`` whose meta data hold ``bits``, as
+            :class:`monai_mtl.data.MedicalReader` writes it.
+        allow_missing_keys: Whether a key may be absent.
+    """
+
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        """Scale.
+
+        Raises:
+            ImageError: If a value is not finite.
+        """
+        d = dict(data)
+        for key in self.key_iterator(d):
+            image = d[key].float()
+            if not bool(torch.isfinite(image).all()):
+                raise ImageError(f"non-finite values in {data.get('case_id', key)}", fix="repair or leave out the image")
+            if getattr(image, "meta", {}).get("bits", 8) > 8:
+                low, high = image.min(), image.max()
+                image = (image - low) * (255.0 / (high - low).clamp_min(1e-6))
+            d[key] = image
+        return d

@@ -1,0 +1,116 @@
+"""From probabilities to what a person or a program reads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import Transform
+
+from ..layers.mil import select_instance
+
+__all__ = ["ForegroundProbabilityd", "ImageResultd", "MaskFromProbabilityd"]
+
+
+class ForegroundProbabilityd(Transform):
+    """Probability of not being background, from mask logits; the logits are dropped.
+
+    Args:
+        logits_key: Logits ``(K, H, W)``, class 0 the background.
+        probability_key: Where the probability ``(1, H, W)`` is written.
+    """
+
+    def __init__(self, logits_key: str = "seg", probability_key: str = "probability") -> None:
+        self.logits_key, self.probability_key = logits_key, probability_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Convert one case."""
+        d = dict(data)
+        d[self.probability_key] = torch.softmax(d.pop(self.logits_key).float(), dim=0)[1:].sum(dim=0, keepdim=True)
+        return d
+
+
+class MaskFromProbabilityd(Transform):
+    """Mask of one lesion class: probability strictly above a threshold.
+
+    Args:
+        probability_key: Probability ``(1, *)`` on any grid.
+        mask_key: Where the mask ``(*)``, uint8, without the channel axis, is written.
+        threshold: In [0, 1).
+    """
+
+    def __init__(
+        self, probability_key: str = "probability", mask_key: str = "pred", threshold: float = 0.5
+    ) -> None:
+        self.probability_key, self.mask_key, self.threshold = probability_key, mask_key, threshold
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Threshold one case."""
+        d = dict(data)
+        d[self.mask_key] = (d[self.probability_key][0] > self.threshold).to(torch.uint8)
+        return d
+
+
+class ImageResultd(Transform):
+    """Writes ``result``: class with its probabilities, the place that decided it, and the crop.
+
+    The value is plain JSON; MONAI Label sends it to its client.
+
+    Args:
+        classes: Class names, index 0 first.
+        class_key: Image-level logits ``(K,)``.
+        map_key: Class map logits ``(K, h, w)``.
+        image_key: Image as the network saw it ``(C, H, W)``; only its size is used.
+        mil_select: The network's rule for the position, as in
+            :func:`monai_mtl.layers.mil.select_instance`.
+        start_key: First row and column of the crop that the network saw, in pixels of the file.
+        end_key: Row and column after the last.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        class_key: str = "cls",
+        map_key: str = "cls_map",
+        image_key: str = "image",
+        mil_select: str = "foreground_probability",
+        start_key: str = "crop_start",
+        end_key: str = "crop_end",
+    ) -> None:
+        self.classes = list(classes)
+        self.class_key, self.map_key, self.image_key, self.mil_select = class_key, map_key, image_key, mil_select
+        self.start_key, self.end_key = start_key, end_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Describe one case.
+
+        Pixel coordinates are x (columns) before y (rows), 0-based, ``box_xyxy`` half open, on the grid of
+        the file; ``scale_xy`` is file pixels per pixel of the network.
+        """
+        d = dict(data)
+        probabilities = torch.softmax(d[self.class_key].float(), dim=0).tolist()
+        cls_map = d[self.map_key]
+        rows, columns = cls_map.shape[1:]
+        row, column = divmod(int(select_instance(cls_map[None], self.mil_select)), columns)
+        start, end = (np.asarray(d[key], dtype=float).reshape(-1) for key in (self.start_key, self.end_key))
+        cell = (end - start) / (rows, columns)
+        first, last = start + cell * (row, column), start + cell * (row + 1, column + 1)
+        label = max(range(len(probabilities)), key=probabilities.__getitem__)
+        d["result"] = {
+            "classification": {
+                "label": self.classes[label],
+                "probabilities": {name: round(p, 6) for name, p in zip(self.classes, probabilities, strict=True)},
+            },
+            "location": {"xy": _xy((first + last) / 2), "box_xyxy": [*_xy(first), *_xy(last)]},
+            "crop": {
+                "box_xyxy": [int(v) for v in (start[1], start[0], end[1], end[0])],
+                "scale_xy": [round(float(v), 6) for v in ((end - start) / tuple(d[self.image_key].shape[1:]))[::-1]],
+            },
+        }
+        return d
+
+
+def _xy(row_column: np.ndarray) -> list[float]:
+    return [round(float(value), 2) for value in row_column[::-1]]
