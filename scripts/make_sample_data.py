@@ -26,18 +26,18 @@ SPLITS = {
 PROVENANCE = """# Sample data: 30 digital mammograms
 Real images, for a first run and for tests. {counts}
 
-**Origin**: CDD-CESM, The Cancer Imaging Archive, doi 10.7937/29kw-ae92, low-energy (ordinary digital) images only, by way
-of the public repository sarah-antillia/Image-Segmentation-CDD-CESM-Mammogram.
+**Origin**: CDD-CESM, The Cancer Imaging Archive, doi 10.7937/29kw-ae92, low-energy (ordinary digital) images only, by
+way of the public repository sarah-antillia/Image-Segmentation-CDD-CESM-Mammogram.
 **Licence**: CC BY 4.0.
 **Citation**: Khaled R. et al., Categorized Digital Database for Low energy and Subtracted Contrast Enhanced Spectral
 Mammography images, TCIA 2021, doi 10.7937/29kw-ae92; Khaled R. et al., Scientific Data 9 (2022), doi
 10.1038/s41597-022-01238-0; Clark K. et al., J Digit Imaging 26 (2013) 1045.
 **Changes by others**: padded to a square, resized to 512x512, JPEG; masks thresholded.
-**Changes by us**: a selection. `label_cls` 1 is "mass" where the radiologists' findings name a mass. The masks of CDD-CESM
-outline every finding; for an image without a mass they are replaced by empty ones.
+**Changes by us**: a selection. `label_cls` 1 is "mass" where the radiologists' findings name a mass. The masks of
+CDD-CESM outline every finding; for an image without a mass they are replaced by empty ones.
 
-**Limits**: no normal mammograms: an image without a mass shows another finding, so p(mass) is not p(cancer). Outlines are
-rough. No pixel spacing is known. Far too few images to learn from in earnest.
+**Limits**: no normal mammograms: an image without a mass shows another finding, so p(mass) is not p(cancer). Outlines
+are rough. No pixel spacing is known. Far too few images to learn from in earnest.
 """
 
 

@@ -20,7 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = {"slow": config.getoption("--runslow"), "gpu": torch.cuda.is_available(), "realdata": "MONAI_MTL_DATA" in os.environ}
+    chosen = {
+        "slow": config.getoption("--runslow"),
+        "gpu": torch.cuda.is_available(),
+        "realdata": "MONAI_MTL_DATA" in os.environ,
+    }
     left_out = [item for item in items if any(name in item.keywords and not wanted for name, wanted in chosen.items())]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

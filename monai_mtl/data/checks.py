@@ -32,8 +32,10 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
     """
     cases = [case for section in sections.values() for case in section]
     readers = MedicalReader("mask", len(classes["seg"])) if "seg" in classes else None
-    unreadable, sizes, values = [], [], []
-    for case in tqdm(cases, desc="checking the data", leave=False, disable=len(cases) < MANY):
+    unreadable: list[str] = []
+    sizes: list[str] = []
+    values: list[str] = []
+    for case in tqdm(cases, desc="checking the data", leave=False, disable=True if len(cases) < MANY else None):
         mask = case.get("label_seg")
         try:
             size = read_size(case["image"])
@@ -54,14 +56,16 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
         if task != "seg":
             wrong = [f"{_name(c['image'])}: {c[f'label_{task}']!r}" for c in cases if not _declared(c, task, names)]
             _refuse(cases, wrong, f"have an undeclared label_{task}", f"use 0..{len(names) - 1} for {list(names)}")
-        if not any(f"label_{task}" in case or (task == "cls" and "label_seg" in case) for case in sections["training"]):
+        if not any(f"label_{task}" in c or (task == "cls" and "label_seg" in c) for c in sections["training"]):
             raise DataError(
                 f"no training case has a label_{task}",
                 expected=f"label_{task} for at least some cases; classes {list(names)}",
                 fix="add the labels to the data set",
             )
     _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once", across=False)
-    _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep a patient's cases together")
+    _refuse_shared(
+        sections, cases, "patient_id", "have their patient in two sections", "keep a patient's cases together"
+    )
 
 
 def _refuse(cases: Sequence[dict], faults: list[str], what: str, fix: str) -> None:

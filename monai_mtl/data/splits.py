@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sklearn.model_selection import StratifiedGroupKFold
@@ -33,7 +34,7 @@ def split_by_patient(cases: Sequence[dict], stratify: str = "label_cls", seed: i
     nameless = [case["image"] for case in cases if not case.get("patient_id")]
     if nameless:
         raise DataError(
-            f"{len(nameless)} of {len(cases)} cases have no patient_id, so they cannot be split without leaking patients",
+            f"{len(nameless)} of {len(cases)} cases have no patient_id, so a split could leak patients",
             nameless,
             fix="add a patient_id to each case",
         )
@@ -46,6 +47,8 @@ def split_by_patient(cases: Sequence[dict], stratify: str = "label_cls", seed: i
             fix="name the splits yourself, in a column 'split' of labels.csv or as lists in dataset.json",
         )
     strata = [str(case.get(stratify)) for case in cases]
+    if max(Counter(strata).values()) < FOLDS:
+        strata = [""] * len(cases)  # too few of each to balance anything
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(cases, strata, patients)
     parts = [[cases[i] for i in held_out] for _, held_out in folds]
     return {"training": [*parts[0], *parts[1], *parts[2]], "validation": parts[3], "test": parts[4]}

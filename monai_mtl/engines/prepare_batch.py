@@ -51,7 +51,7 @@ class PrepareMultiTaskBatch:
         if not bool(finite.all()):
             names = batch.get("case_id", list(range(len(finite))))
             bad = [name for name, good in zip(names, finite.tolist(), strict=True) if not good]
-            raise RunError("an image holds non-finite values; nothing was learnt from it", bad, fix="repair or remove it")
+            raise RunError("an image holds non-finite values; nothing was learnt from it", bad, fix="repair it")
         targets = {task: batch[f"label_{task}"] for task in self.tasks}
         targets |= {f"has_{task}": batch[f"has_{task}"] for task in self.tasks}
         return image.to(device, non_blocking=non_blocking), {

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
 from monai.config import PathLike
+from monai.engines import Workflow
 from monai.metrics import compute_dice
 from PIL import Image
 from tqdm import tqdm
@@ -29,7 +30,8 @@ SHOWN = 8
 class EvaluationReport:
     """Writes ``cases.csv``, ``metrics.json``, ``overlays/<case>.png`` and ``overview.png``, and logs a table.
 
-    Reads ``image``, ``pred``, ``probability``, ``seg_target``, ``cls`` and ``cls_target`` of each case.
+    Reads ``image``, ``pred``, ``probability``, ``cls`` and, for both tasks, ``<task>_target`` and
+    ``<task>_annotated`` of each case.
 
     Args:
         output_dir: Folder to write to; made when the first case is done.
@@ -42,23 +44,23 @@ class EvaluationReport:
         self._rows: list[dict[str, Any]] = []
         self._pictures: list[Image.Image] = []
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Follow an evaluator."""
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
-    def _start(self, engine: Engine) -> None:
+    def _start(self, engine: Workflow) -> None:
         self._rows, self._pictures = [], []
-        self._bar = tqdm(total=engine.state.epoch_length, desc="evaluation", unit="batch")
+        self._bar = tqdm(total=engine.state.epoch_length, desc="evaluation", unit="batch", disable=None)
 
-    def _add(self, engine: Engine) -> None:
+    def _add(self, engine: Workflow) -> None:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             self._add_case(str(case["case_id"]), output)
         self._bar.update()
 
     def _add_case(self, name: str, output: dict[str, Any]) -> None:
-        mask, has_seg, has_cls = output["pred"].cpu(), bool(output["has_seg"]), bool(output["has_cls"])
+        mask, has_seg, has_cls = output["pred"].cpu(), bool(output["seg_annotated"]), bool(output["cls_annotated"])
         truth = torch.as_tensor(output["seg_target"]).cpu()[0] > 0 if has_seg else None
         row: dict[str, Any] = {"case_id": name, "lesion_pixels": int(mask.sum()), "annotated_pixels": "", "dice": ""}
         if truth is not None:
@@ -78,7 +80,7 @@ class EvaluationReport:
         if len(self._pictures) < SHOWN:
             self._pictures.append(picture)
 
-    def _finish(self, engine: Engine) -> None:
+    def _finish(self, engine: Workflow) -> None:
         self._bar.close()
         metrics = {n: {"value": v, **engine.state.metric_details.get(n, {})} for n, v in engine.state.metrics.items()}
         with (self.output_dir / "cases.csv").open("w", newline="") as file:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ignite.engine import Engine, Events
+from ignite.engine import Events
 from monai.config import PathLike
+from monai.engines import Workflow
 from PIL import Image
 from tqdm import tqdm
 
@@ -47,18 +48,18 @@ class PredictionWriter:
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Follow an evaluator."""
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
-    def _start(self, engine: Engine) -> None:
+    def _start(self, engine: Workflow) -> None:
         self._results, self._pictures = [], []
         self._model = provenance(self.bundle, self.bundle_version, self.weights)
-        self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image")
+        self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image", disable=None)
 
-    def _write(self, engine: Engine) -> None:
+    def _write(self, engine: Workflow) -> None:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
             self._write_case(case, output)
             self._bar.update()
@@ -91,7 +92,7 @@ class PredictionWriter:
         if len(self._pictures) < SHOWN:
             self._pictures.append(picture)
 
-    def _finish(self, engine: Engine) -> None:
+    def _finish(self, engine: Workflow) -> None:
         self._bar.close()
         faults = self.dataset.faults
         if self._results:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from datetime import timedelta
 from typing import Any
 
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from tqdm import tqdm
 
 __all__ = ["TrainingProgress", "ValidationSummary", "duration"]
@@ -40,22 +40,21 @@ class TrainingProgress:
         self.line_seconds = line_seconds
         self._bar: tqdm | None = None
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Follow a trainer."""
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         engine.add_event_handler(Events.COMPLETED, self._close)
 
-    def _start(self, engine: Engine) -> None:
+    def _start(self, engine: Workflow) -> None:
         self._steps = engine.state.max_epochs * engine.state.epoch_length
         self._first, self._begun, self._told = engine.state.iteration, time.monotonic(), -math.inf
-        terminal = sys.stderr.isatty()
-        self._bar = tqdm(total=self._steps, initial=self._first, desc="training", unit="step", disable=not terminal)
-        self._lines = not terminal
+        self._bar = tqdm(total=self._steps, initial=self._first, desc="training", unit="step", disable=None)
+        self._lines = self._bar.disable
         size = f"{engine.state.max_epochs} epochs of {engine.state.epoch_length} steps"
         logger.info("training: %s. Ctrl-C stops it and keeps the weights.", size)
 
-    def _step(self, engine: Engine) -> None:
+    def _step(self, engine: Workflow) -> None:
         assert self._bar is not None  # noqa: S101  (attach order, not user input)
         done = engine.state.iteration - self._first
         losses = "  ".join(f"{task} {float(value):.4f}" for task, value in self.loss.task_losses.items())
@@ -81,7 +80,7 @@ class TrainingProgress:
         with tqdm.external_write_mode():
             logger.info(message)
 
-    def _close(self, engine: Engine) -> None:
+    def _close(self, engine: Workflow) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -89,11 +88,11 @@ class TrainingProgress:
 class ValidationSummary:
     """One line after each validation: every metric with its number of cases, or why it is undefined."""
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Follow an evaluator."""
         engine.add_event_handler(Events.COMPLETED, self._tell)
 
-    def _tell(self, engine: Engine) -> None:
+    def _tell(self, engine: Workflow) -> None:
         parts = []
         for name, value in engine.state.metrics.items():
             detail = engine.state.metric_details.get(name, {})

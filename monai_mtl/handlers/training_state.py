@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from ignite.engine import Engine, Events
-from torch import nn
+from ignite.engine import Events
+from monai.engines import Workflow
 from tqdm import tqdm
 
 from ..errors import DataError
@@ -28,11 +28,11 @@ class LossEpoch:
     def __init__(self, loss: Any) -> None:
         self.loss = loss
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Follow a trainer."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._tell)
 
-    def _tell(self, engine: Engine) -> None:
+    def _tell(self, engine: Workflow) -> None:
         self.loss.epoch = engine.state.epoch
 
 
@@ -49,21 +49,19 @@ class ImageStatistics:
         image_key: Key of the image.
     """
 
-    def __init__(
-        self, network: nn.Module, data: Sequence[dict], transform: Callable, image_key: str = "image"
-    ) -> None:
+    def __init__(self, network: Any, data: Sequence[dict], transform: Callable, image_key: str = "image") -> None:
         self.network, self.data, self.transform, self.image_key = network, data, transform, image_key
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Measure when the trainer starts."""
         engine.add_event_handler(Events.STARTED, self._measure)
 
-    def _measure(self, engine: Engine) -> None:
+    def _measure(self, engine: Workflow) -> None:
         network = getattr(self.network, "module", self.network)
         if float(network.image_mean) != 0.0 or float(network.image_std) != 1.0:
             return
         count, total, squares = 0, 0.0, 0.0
-        for case in tqdm(self.data, desc="measuring the training images", leave=False):
+        for case in tqdm(self.data, desc="measuring the training images", leave=False, disable=None):
             image = np.asarray(self.transform(case)[self.image_key], dtype=np.float64)
             count, total, squares = count + image.size, total + image.sum(), squares + np.square(image).sum()
         mean = total / count

@@ -91,10 +91,8 @@ class MultiTaskInferer(Inferer):
                 self._keep_surest(outputs, best)
             return {name: outputs[name] for name in self.dense}
 
-        result = dict(
-            sliding_window_inference(
-                image, self.roi_size, self.sw_batch_size, dense_outputs, overlap=self.overlap, mode=self.mode
-            )
+        result: Any = sliding_window_inference(
+            image, self.roi_size or -1, self.sw_batch_size, dense_outputs, overlap=self.overlap, mode=self.mode
         )
         if self.image_level == "whole":
             outputs = network(image, *args, **kwargs)

@@ -48,7 +48,8 @@ class HybridDeepSupervisionLoss(nn.Module):
     ) -> None:
         super().__init__()
         if not set(losses) == set(weights) == set(final_decay):
-            raise ValueError(f"losses, weights and final_decay name different tasks: {losses}, {weights}, {final_decay}")
+            names = [sorted(group) for group in (losses, weights, final_decay)]
+            raise ValueError(f"losses, weights and final_decay name different tasks: {names}")
         if min(*weights.values(), *level_weights) < 0:
             raise ValueError(f"weights must be >= 0, got {weights} and {level_weights}")
         if not all(0 < factor <= 1 for factor in final_decay.values()):

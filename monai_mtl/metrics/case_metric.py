@@ -22,7 +22,7 @@ class CaseMetric(Metric):
     """Collects a row of numbers for each annotated case and reduces them at the end of the epoch.
 
     Reads post-processed cases as :class:`monai_mtl.transforms.UnpackTasksd` leaves them: ``<task>``,
-    ``<task>_target`` and ``has_<task>``. Beside ``engine.state.metrics[name]`` it writes
+    ``<task>_target`` and ``<task>_annotated``. Beside ``engine.state.metrics[name]`` it writes
     ``engine.state.metric_details[name]`` with ``n`` and, where the value is nan, ``reason``.
 
     Args:
@@ -42,7 +42,7 @@ class CaseMetric(Metric):
     def update(self, output: Sequence[Mapping[str, Any]]) -> None:
         """Add the annotated cases of a batch."""
         for case in output:
-            if bool(case.get(f"has_{self.task}", True)):
+            if bool(case[f"{self.task}_annotated"]):
                 row = self.row(torch.as_tensor(case[self.prediction_key]), torch.as_tensor(case[f"{self.task}_target"]))
                 if row is not None:
                     self._rows.append(torch.tensor(row, dtype=torch.float64))
@@ -61,7 +61,8 @@ class CaseMetric(Metric):
     def completed(self, engine: Engine, name: str) -> None:
         """Store the value and its details; tell why it is undefined."""
         super().completed(engine, name)
-        engine.state.metric_details[name] = self.detail
+        state: Any = engine.state
+        state.metric_details[name] = self.detail
         if "reason" in self.detail:
             logger.warning("%s is undefined: %s", name, self.detail["reason"])
 

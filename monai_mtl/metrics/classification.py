@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from .case_metric import CaseMetric
 
-__all__ = ["Accuracy", "ROCAUC"]
+__all__ = ["ROCAUC", "Accuracy"]
 
 
 class _BinaryMetric(CaseMetric):

@@ -31,7 +31,7 @@ __all__ = ["HDSUResNet", "convert_authors_state_dict"]
 
 
 def _down(in_channels: int, out_channels: int) -> nn.Sequential:
-    widen = norm_act_conv(in_channels, out_channels) if in_channels != out_channels else []
+    widen = [*norm_act_conv(in_channels, out_channels)] if in_channels != out_channels else []
     return nn.Sequential(*widen, nn.MaxPool2d(2))
 
 
@@ -39,7 +39,7 @@ def _up(in_channels: int, out_channels: int, upsample: str) -> nn.Sequential:
     if upsample == "deconv":
         deconv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=False)
         return nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), deconv)
-    narrow = norm_act_conv(in_channels, out_channels) if in_channels != out_channels else []
+    narrow = [*norm_act_conv(in_channels, out_channels)] if in_channels != out_channels else []
     return nn.Sequential(*narrow, nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True))
 
 
@@ -116,6 +116,9 @@ class HDSUResNet(nn.Module):
         >>> {name: tuple(value.shape) for name, value in out.items()}
         {'seg': (2, 2, 256, 128), 'cls_map': (2, 2, 2, 1), 'cls': (2, 2)}
     """
+
+    image_mean: Tensor
+    image_std: Tensor
 
     def __init__(
         self,

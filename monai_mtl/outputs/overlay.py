@@ -70,7 +70,11 @@ def contact_sheet(pictures: Sequence[Image.Image], title: str, columns: int = 4)
     width, height = max(p.width for p in pictures) + 2 * GAP, max(p.height for p in pictures) + 2 * GAP
     rows = -(-len(pictures) // columns)
     font, head = ImageFont.load_default(16), 60
-    legend = [("annotated", TRUTH_COLOUR), ("predicted", PREDICTION_COLOUR), ("right half: probability of a lesion", (255, 220, 120))]
+    legend = [
+        ("annotated", TRUTH_COLOUR),
+        ("predicted", PREDICTION_COLOUR),
+        ("right half: probability", (255, 220, 120)),
+    ]
     legend_width = 12 + sum(round(font.getlength(text)) + 24 for text, _ in legend)
     total = max(columns * width, round(font.getlength(title)) + 20, legend_width)
     sheet = Image.new("RGB", (total, rows * height + head), (12, 12, 12))

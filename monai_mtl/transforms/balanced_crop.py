@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import InvertibleTransform, MapTransform, Randomizable, SpatialCrop
+from monai.transforms import Crop, InvertibleTransform, MapTransform, Randomizable
 from monai.transforms.utils import correct_crop_centers
 from monai.utils import ensure_tuple
 
@@ -63,6 +63,7 @@ class RandBalancedCropd(Randomizable, MapTransform, InvertibleTransform):
         self.min_lesion_pixels = max(1, min_lesion_pixels)
         self.trust_unmasked = trust_unmasked
         self._centre: list[int] = []
+        self._crop = Crop()
 
     def randomize(self, mask: torch.Tensor) -> None:
         """Draw the centre of the window for a mask ``(1, H, W)``."""
@@ -82,11 +83,12 @@ class RandBalancedCropd(Randomizable, MapTransform, InvertibleTransform):
         d = dict(data)
         shape = d[self.mask_key].shape[1:]
         if any(window > side for window, side in zip(self.size, shape, strict=True)):
-            raise DataError(f"a window of {self.size} does not fit an image of {tuple(shape)}", fix="set a smaller patch_size")
+            what = f"a window of {self.size} does not fit an image of {tuple(shape)}"
+            raise DataError(what, fix="set a smaller patch_size")
         self.randomize(d[self.mask_key])
-        crop = SpatialCrop(roi_center=correct_crop_centers(self._centre, self.size, shape), roi_size=self.size)
+        window = Crop.compute_slices(correct_crop_centers(self._centre, self.size, shape), self.size)
         for key in self.key_iterator(d):
-            d[key] = crop(d[key])
+            d[key] = self._crop(d[key], window)
         task = self.class_key.removeprefix("label_")
         if d.get(f"has_{self.mask_key.removeprefix('label_')}", True):
             d[self.class_key] = int((d[self.mask_key] > 0).sum() >= self.min_lesion_pixels)
@@ -99,5 +101,5 @@ class RandBalancedCropd(Randomizable, MapTransform, InvertibleTransform):
         """Put the window back where it was, zeros around it; labels stay those of the window."""
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = SpatialCrop(roi_center=[0, 0], roi_size=self.size).inverse(d[key])
+            d[key] = self._crop.inverse(d[key])
         return d

@@ -38,7 +38,7 @@ class ScaleTo8Bitd(MapTransform):
         for key in self.key_iterator(d):
             image = d[key].float()
             if not bool(torch.isfinite(image).all()):
-                raise ImageError(f"non-finite values in {data.get('case_id', key)}", fix="repair or leave out the image")
+                raise ImageError(f"non-finite values in {data.get('case_id', key)}", fix="repair the image")
             if getattr(image, "meta", {}).get("bits", 8) > 8:
                 low, high = image.min(), image.max()
                 image = (image - low) * (255.0 / (high - low).clamp_min(1e-6))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.data import MetaTensor
 from monai.transforms import Transform
 
 from ..layers.mil import select_instance
@@ -28,7 +29,9 @@ class ForegroundProbabilityd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Convert one case."""
         d = dict(data)
-        d[self.probability_key] = torch.softmax(d.pop(self.logits_key).float(), dim=0)[1:].sum(dim=0, keepdim=True)
+        probability = torch.softmax(d.pop(self.logits_key).float(), dim=0)[1:].sum(dim=0, keepdim=True)
+        # Invertd leaves a plain tensor as it is, with no more than a warning.
+        d[self.probability_key] = MetaTensor(probability)
         return d
 
 
@@ -41,9 +44,7 @@ class MaskFromProbabilityd(Transform):
         threshold: In [0, 1).
     """
 
-    def __init__(
-        self, probability_key: str = "probability", mask_key: str = "pred", threshold: float = 0.5
-    ) -> None:
+    def __init__(self, probability_key: str = "probability", mask_key: str = "pred", threshold: float = 0.5) -> None:
         self.probability_key, self.mask_key, self.threshold = probability_key, mask_key, threshold
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

@@ -73,7 +73,7 @@ class EnsureTaskLabelsd(Transform):
             elif d[key].shape[1:] != d[self.image_key].shape[1:]:
                 sizes = f"mask {tuple(d[key].shape[1:])}, image {tuple(d[self.image_key].shape[1:])}"
                 raise DataError(
-                    f"the mask of {d.get('case_id', d[self.image_key].meta.get('filename_or_obj'))} has another size",
+                    f"the mask of {_name(d, self.image_key)} has another size",
                     [sizes],
                     fix="export image and mask on one grid",
                 )
@@ -83,8 +83,9 @@ class EnsureTaskLabelsd(Transform):
 class UnpackTasksd(MapTransform):
     """Turns the engine's dictionaries ``pred`` and ``label`` into flat keys that clash with no datalist key.
 
-    ``pred["seg"]`` becomes ``seg``, ``label["seg"]`` becomes ``seg_target``; flags ``has_<task>`` keep
-    their name. Meta data are dropped, since a network's output is on no file's grid.
+    ``pred["seg"]`` becomes ``seg``, ``label["seg"]`` becomes ``seg_target`` and ``label["has_seg"]`` becomes
+    ``seg_annotated``: a key that the batch already has would be written to the batch, not to the output.
+    Meta data are dropped, since a network's output is on no file's grid.
 
     Args:
         keys: ``"pred"`` or ``("pred", "label")``.
@@ -99,6 +100,12 @@ class UnpackTasksd(MapTransform):
         for key in self.keys:
             packed = d.pop(key, None)
             for name, value in (packed or {}).items():
-                flat = name if key == "pred" or name.startswith("has_") else f"{name}_target"
-                d[flat] = convert_to_tensor(value, track_meta=False)
+                flag = name.startswith("has_")
+                target = f"{name.removeprefix('has_')}_annotated" if flag else f"{name}_target"
+                d[name if key == "pred" else target] = convert_to_tensor(value, track_meta=False)
         return d
+
+
+def _name(case: Mapping[Hashable, Any], image_key: str) -> object:
+    """Case name, or the file where MONAI Label gives no more than that."""
+    return case.get("case_id") or getattr(case[image_key], "meta", {}).get("filename_or_obj", "a case")

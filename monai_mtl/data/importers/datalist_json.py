@@ -35,7 +35,7 @@ def read(folder: Path) -> dict[str, list[dict]]:
         raise DataError(
             f"{path} does not list its cases",
             wrong or ["training is empty"],
-            expected='"training": [{"image": "a.png", "label_seg": "a_mask.png", "label_cls": 1, "patient_id": "p1"}, ...]',
+            expected='"training": [{"image": "a.png", "label_seg": "m.png", "label_cls": 1, "patient_id": "p1"}, ...]',
             fix="see docs/reference/datalist.md",
         )
     return sections

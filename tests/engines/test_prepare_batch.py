@@ -1,0 +1,31 @@
+"""Targets by task name, and no way through for a pixel that is not finite."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_mtl.engines import PrepareMultiTaskBatch
+from monai_mtl.errors import RunError
+
+
+def batch() -> dict:
+    return {
+        "image": torch.rand(2, 1, 4, 4), "label_seg": torch.zeros(2, 1, 4, 4), "has_seg": torch.tensor([True, False]),
+        "label_cls": torch.tensor([1, 0]), "has_cls": torch.tensor([True, True]), "case_id": ["a", "b"],
+    }  # fmt: skip
+
+
+def test_image_and_targets_by_name():
+    image, targets = PrepareMultiTaskBatch(["seg", "cls"])(batch(), "cpu")
+    assert image.shape == (2, 1, 4, 4)
+    assert set(targets) == {"seg", "has_seg", "cls", "has_cls"}
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_pixel_that_is_not_finite_stops_with_the_name_of_the_case(value):
+    spoilt = batch()
+    spoilt["image"][1, 0, 2, 3] = value
+    with pytest.raises(RunError, match="non-finite") as raised:
+        PrepareMultiTaskBatch(["seg", "cls"])(spoilt, "cpu")
+    assert raised.value.where == ["b"]
