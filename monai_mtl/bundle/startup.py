@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import warnings
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,8 @@ def start() -> None:
     if "monai" not in sys.argv[0] or sys.argv[1:2] != ["run"]:
         return
     sys.excepthook = _explain
+    # MONAI makes every reader it knows for each LoadImaged, and this one complains of a missing GPU.
+    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
     allowed = {*RUN_OPTIONS, *(TRACKING_OPTIONS if option_values("tracking") else ())}
     words = (word[2:].partition("=")[0] for word in sys.argv if word.startswith("--"))
     config = ConfigParser.load_config_files(option_values("config_file"))

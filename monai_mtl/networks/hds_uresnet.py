@@ -15,8 +15,6 @@ Shapes in this module: B batch, C channels, K classes, L levels (last one is the
 pixels, h w = H / mil_stride, W / mil_stride.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

@@ -1,0 +1,50 @@
+# Each target does all its own set-up in .venv; the second time is quick.
+PYTHON ?= python3
+VENV ?= .venv
+BUNDLE ?= hds_inbreast
+
+CONFIGS = bundles/$(BUNDLE)/configs
+RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help setup demo test test-slow lint types format clean
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.run  ## environment to run bundles
+
+demo: $(VENV)/.run  ## short training, evaluation and prediction on real images, with pictures (BUNDLE=...)
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json']"
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json','$(CONFIGS)/evaluate.json']"
+	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/demo_inference.json']"
+	@echo
+	@echo "This was a short run on a few images: it shows that everything works, not how good the method is."
+	@echo "truth, prediction, probability:  bundles/$(BUNDLE)/eval/demo/overview.png"
+	@echo "predictions, one JSON an image:  bundles/$(BUNDLE)/predictions/demo/overview.png"
+
+test: $(VENV)/.dev  ## all tests but the slow ones
+	$(VENV)/bin/python -m pytest
+
+test-slow: $(VENV)/.dev  ## all tests
+	$(VENV)/bin/python -m pytest --runslow
+
+lint: $(VENV)/.dev  ## style of code and JSON
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/python scripts/format_json.py
+
+types: $(VENV)/.dev  ## static types
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.dev  ## rewrite code and JSON in the one style
+	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format . ; $(VENV)/bin/python scripts/format_json.py --fix
+
+clean:  ## remove what runs have written, and the environment
+	rm -rf $(VENV) bundles/*/eval bundles/*/predictions bundles/*/models/demo

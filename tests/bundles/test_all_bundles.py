@@ -1,0 +1,209 @@
+"""Every bundle that is listed is a bundle that is tested."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata
+from monai.data import list_data_collate
+
+from monai_mtl.registry import Bundle, find_bundles
+
+from ..conftest import DATA, ROOT
+
+BUNDLES = find_bundles(ROOT)
+FILES = [
+    *(f"configs/{name}.json" for name in ("metadata", "train", "evaluate", "inference", "demo", "multi_gpu_train")),
+    "configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE",
+    "sample_data/dataset.json", "sample_data/PROVENANCE.md",
+]  # fmt: skip
+OVERLAYS = ["demo", "evaluate", "multi_gpu_train"]
+SHORT = {"hds_inbreast": {"image_size": [128, 128], "patch_size": [128, 128], "max_epochs": 2, "val_interval": 1}}
+"""What makes a run of a bundle take seconds."""
+REACH = {"hds_inbreast": {"seg": "cls_paths", "cls": "seg_paths"}}
+"""By task, the part of the network that its loss must not reach; it reaches all others."""
+
+pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+
+
+def config(bundle: Bundle, name: str) -> dict:
+    return json.loads((bundle.folder / "configs" / f"{name}.json").read_text())
+
+
+def workflow(folder: Path, names: list[str], kind: str = "train", **overrides) -> ConfigWorkflow:
+    files = [str(folder / "configs" / f"{name}.json") for name in names]
+    flow = ConfigWorkflow(config_file=files, workflow_type=kind, bundle_root=str(folder), **overrides)
+    flow.initialize()
+    return flow
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory) -> dict[str, Path]:
+    """A renamed copy of each bundle, to run in."""
+    folder = tmp_path_factory.mktemp("bundles")
+    ignore = shutil.ignore_patterns("*.pt", "eval", "predictions")
+    return {b.name: Path(shutil.copytree(b.folder, folder / f"copy_of_{b.name}", ignore=ignore)) for b in BUNDLES}
+
+
+def test_all_files_are_there_and_none_is_code(bundle):
+    assert [name for name in FILES if not (bundle.folder / name).is_file()] == []
+    assert not list(bundle.folder.rglob("*.py"))
+
+
+def test_metadata_is_valid_and_its_version_is_in_the_changelog(bundle):
+    meta_file = str(bundle.folder / "configs" / "metadata.json")
+    verify_metadata(meta_file=meta_file, filepath=str(DATA / "meta_schema.json"))
+    assert bundle.metadata["version"] in bundle.metadata["changelog"]
+    assert next(iter(bundle.metadata["network_data_format"]["outputs"])) == "pred"
+    assert not re.search("detection|deepedit|deepgrow", bundle.name)
+
+
+def test_no_config_holds_an_absolute_path_or_a_relative_root(bundle):
+    for path in bundle.folder.glob("configs/**/*.json"):
+        text = path.read_text()
+        assert not re.search(r'"(/|[A-Za-z]:\\)', text), path
+        assert "print(" not in text
+
+
+def test_every_output_is_as_metadata_says(bundle):
+    declared = bundle.metadata["network_data_format"]
+    image = declared["inputs"]["image"]
+    net = workflow(bundle.folder, ["inference"], "infer").network_def.eval()
+    with torch.inference_mode():
+        outputs = net(torch.rand(1, image["num_channels"], *image["spatial_shape"]))
+    outputs["pred"] = outputs.pop("seg")
+    assert set(outputs) == set(declared["outputs"])
+    for name, spec in declared["outputs"].items():
+        assert outputs[name].shape == (1, spec["num_channels"], *spec["spatial_shape"]), name
+        assert str(outputs[name].dtype) == f"torch.{spec['dtype']}"
+        assert sorted(spec["channel_def"]) == [str(i) for i in range(spec["num_channels"])]
+
+
+def test_properties_are_complete_and_every_component_can_be_made(bundle):
+    for names, kind in ((["train"], "train"), (["train", "evaluate"], "train"), (["inference"], "infer")):
+        weights = {"checkpoint": str(bundle.folder / "LICENSE")} if names != ["train"] else {}
+        flow = workflow(bundle.folder, names, kind, **weights, **SHORT[bundle.name] if kind == "train" else {})
+        assert flow.check_properties() == [], names
+
+
+def test_every_task_has_a_metric_and_metadata_names_exactly_them(bundle):
+    train = config(bundle, "train")["validate"]
+    names = {*train["key_metric"], *train["additional_metrics"]}
+    assert names == set(bundle.metadata["eval_metrics"])
+    for task in bundle.tasks:
+        assert any(name.startswith(f"val_{task}_") for name in names), task
+
+
+def test_training_and_inference_agree_on_network_and_image(bundle):
+    train, inference = config(bundle, "train"), config(bundle, "inference")
+    assert train["network_def"] == inference["network_def"]
+    for key in {key[1:] for key in re.findall(r"@[a-z_]+", json.dumps(train["network_def"]))} | {"image_size"}:
+        assert train[key] == inference[key], key
+    image_side = [for_image(step) for step in train["train"]["deterministic_transforms"]]
+    load = [for_image(step) for step in train["train"]["load_transforms"] if step.get("keys") == "image"]
+    assert load + image_side == inference["preprocessing"]["transforms"]
+
+
+def for_image(step: dict) -> dict:
+    """A transform of image and mask, as it acts on the image alone."""
+    step = copy.deepcopy(step)
+    if isinstance(step["keys"], list):
+        at = step["keys"].index("image")
+        step["keys"] = "image"
+        for name in ("mode", "anti_aliasing"):
+            if isinstance(step.get(name), list):
+                step[name] = step[name][at]
+    return step
+
+
+def test_overlays_change_named_settings_of_the_training_config(bundle):
+    base = ConfigParser(config(bundle, "train"))
+    own = {"checkpoint", "imports", "finalize", "backend"}
+    for name in OVERLAYS:
+        for key in config(bundle, name):
+            parent = key.rpartition("#")[0]
+            assert key in base or key == "_desc_" or (parent and parent in base) or key in own, (name, key)
+            assert not re.search(r"#\d", key), "a list position"
+
+
+def test_each_loss_reaches_what_it_must_and_nothing_else(bundle):
+    flow = workflow(bundle.folder, ["train", "demo"], **SHORT[bundle.name])
+    net, loss, loader, prepare = (
+        flow.parser.get_parsed_content(key) for key in ("network", "loss", "train#dataloader", "train#prepare_batch")
+    )
+    image, target = prepare(next(iter(loader)), torch.device("cpu"))
+    for task in loss.losses:
+        others = {f"has_{other}": torch.zeros_like(target[f"has_{other}"]) for other in loss.losses if other != task}
+        net.zero_grad()
+        loss(net(image), {**target, **others}).backward()
+        unreached = {name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
+        forbidden = {name for name, _ in net.named_parameters() if name.startswith(REACH[bundle.name][task])}
+        assert unreached == forbidden, task
+
+
+def test_a_scripted_network_equals_the_eager_one(bundle):
+    net = workflow(bundle.folder, ["inference"], "infer").network_def
+    image = torch.rand(2, 1, 256, 128)
+    scripted = torch.jit.script(net)
+    for mode in (True, False):
+        torch.manual_seed(0)
+        eager = net.train(mode)(image)
+        torch.manual_seed(0)
+        result = scripted.train(mode)(image)
+        assert set(result) == set(eager)
+        for name, value in eager.items():
+            torch.testing.assert_close(result[name], value)
+
+
+def test_a_batch_with_missing_labels_trains_in_every_order(bundle):
+    flow = workflow(bundle.folder, ["train", "demo"], **SHORT[bundle.name])
+    net, loss, prepare, transform, datalist = (
+        flow.parser.get_parsed_content(key)
+        for key in ("network", "loss", "train#prepare_batch", "validate#preprocessing", "datalist")
+    )
+    full, mask_only, class_only = (dict(case) for case in datalist["training"][:3])
+    del mask_only["label_cls"], class_only["label_seg"]
+    cases = [transform(case) for case in (full, mask_only, class_only)]
+    values = []
+    for order in permutations(cases):
+        image, target = prepare(list_data_collate(list(order)), torch.device("cpu"))
+        values.append(float(loss(net.eval().forward_levels(image), target)))
+    assert values == pytest.approx([values[0]] * 6, rel=1e-4)
+    assert values[0] > 0
+
+
+def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, monkeypatch, tmp_path):
+    """From a renamed copy, in another current folder, which stays empty."""
+    monkeypatch.chdir(tmp_path)
+    folder = copied[bundle.name]
+    short = SHORT[bundle.name]
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    workflow(folder, ["train", "demo"], **short).run()
+    made = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p not in before}
+    assert made == {f"models/demo/{name}.pt" for name in ("model", "last", "model_best_accuracy")}
+    workflow(folder, ["train", "demo", "evaluate"], **short).run()
+    metrics = json.loads((folder / "eval" / "demo" / "metrics.json").read_text())
+    assert set(metrics["metrics"]) == set(bundle.metadata["eval_metrics"])
+    test_cases = json.loads((folder / "sample_data" / "dataset.json").read_text())["test"]
+    assert metrics["cases"] == len(test_cases) == len(list((folder / "eval" / "demo" / "overlays").iterdir()))
+    images = copy_images(folder, test_cases[:2], tmp_path.parent / f"{bundle.name}_images")
+    weights = str(folder / "models" / "demo" / "model.pt")
+    sizes = {"image_size": short["image_size"]}
+    workflow(folder, ["inference"], "infer", dataset_dir=str(images), checkpoint=weights, **sizes).run()
+    results = json.loads((folder / "predictions" / "results.json").read_text())
+    assert [r["case_id"] for r in results["results"]] == sorted(p.stem for p in images.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def copy_images(folder: Path, cases: list[dict], target: Path) -> Path:
+    target.mkdir()
+    for case in cases:
+        shutil.copy(folder / "sample_data" / case["image"], target)
+    return target

@@ -1,0 +1,61 @@
+"""What the documents promise exists: commands, links, states."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigParser
+
+from monai_mtl.bundle.startup import check_settings
+from monai_mtl.registry import find_bundles
+
+from ..conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bundles/*/docs/*.md")])
+RUN = re.compile(r"^(?:torchrun.*)?\S*python -m monai\.bundle run.*$|^torchrun.*monai\.bundle run.*$", re.MULTILINE)
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page):
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())]
+    local = [link for link in links if link and not link.startswith("http")]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_commands_name_configs_and_settings_that_exist(page):
+    for line in RUN.findall(page.read_text().replace("\\\n", " ")):
+        configs = re.findall(r"[\w./-]+\.json", line)
+        bundle = ROOT / "bundles" / "hds_inbreast"
+        files = [str(ROOT / c if (ROOT / c).is_file() else bundle / c) for c in configs]
+        assert configs, line
+        names = [name for name in re.findall(r"--([\w#]+)", line.split("monai.bundle run")[1]) if name != "config_file"]
+        assert check_settings(ConfigParser.load_config_files(files), [n for n in names if n != "bundle_root"]) is None
+
+
+def test_make_targets_of_the_readme_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert named == {"demo", "test"}
+    assert named <= targets
+
+
+def test_the_table_of_bundles_tells_their_state():
+    readme = (ROOT / "README.md").read_text()
+    rows = dict(re.findall(r"^\| \[(\w+)\].*\| (\w+) \|$", readme, re.MULTILINE))
+    assert rows == {bundle.name: bundle.state for bundle in find_bundles(ROOT)}
+
+
+def test_versions_agree():
+    import monai_mtl
+
+    assert f"## [{monai_mtl.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {monai_mtl.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    for bundle in find_bundles(ROOT):
+        assert bundle.metadata["required_packages_version"]["monai-mtl"] == monai_mtl.__version__
