@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BUNDLE ?= hds_inbreast
 
+# A waiting thread leaves its core to others: on a busy machine this is seconds instead of minutes.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 CONFIGS = bundles/$(BUNDLE)/configs
 RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

@@ -1,7 +1,7 @@
 """One style for the collection's JSON: 4 spaces, arrays and small objects of scalars on one line.
 
-    python scripts/format_json.py          # lists files in another style, exit code 1 if any
-    python scripts/format_json.py --fix    # rewrites them
+python scripts/format_json.py          # lists files in another style, exit code 1 if any
+python scripts/format_json.py --fix    # rewrites them
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from PIL import Image
 
 FOLD = "3"
 SPLITS = {
-    "training": ["P129", "P174", "P206", "P315", "P115", "P256", "P268", "P94"],
-    "validation": ["P188", "P281", "P254"],
+    "training": ["P93", "P184", "P188", "P198", "P115", "P256", "P268", "P94"],
+    "validation": ["P206", "P254", "P281"],
     "test": ["P232", "P307", "P326", "P322"],
 }
 PROVENANCE = """# Sample data: 30 digital mammograms

@@ -7,6 +7,8 @@ lines of traceback for a wrong path.
 from __future__ import annotations
 
 import difflib
+import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterable
@@ -34,6 +36,8 @@ def start() -> None:
     if "monai" not in sys.argv[0] or sys.argv[1:2] != ["run"]:
         return
     sys.excepthook = _explain
+    if int(os.environ.get("RANK", "0")) > 0:
+        logging.getLogger("monai_mtl").setLevel(logging.ERROR)  # the first process speaks for all
     # MONAI makes every reader it knows for each LoadImaged, and this one complains of a missing GPU.
     warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
     allowed = {*RUN_OPTIONS, *(TRACKING_OPTIONS if option_values("tracking") else ())}
@@ -78,5 +82,8 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     if ours is None:
         sys.__excepthook__(kind, error, trace)
         sys.exit(1)
-    sys.stderr.write(f"\nerror: {ours}\n")
+    # torch.distributed puts another stream in place of sys.stderr and drops it when this hook exits.
+    stream = sys.__stderr__ or sys.stderr
+    stream.write(f"\nerror: {ours}\n")
+    stream.flush()
     sys.exit(ours.exit_code)

@@ -16,16 +16,19 @@ __all__ = ["check_cases"]
 MANY = 100
 
 
-def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Sequence[str]]) -> None:
+def check_cases(
+    sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Sequence[str]], class_from_mask: bool = False
+) -> None:
     """Raise one error that names every case with the same fault.
 
     Checked in this order: files exist and can be opened, each mask has the size of its image, mask values
-    and classes are declared, no image is listed twice, no patient is in two sections, some training case
-    has a label for each task.
+    and classes are declared, the class agrees with the mask, some training case has a label for each task,
+    no image is listed twice, no patient is in two sections.
 
     Args:
         sections: Resolved cases by section, as :func:`load_datalist` makes them.
         classes: Class names by task; ``seg`` is the mask's.
+        class_from_mask: Whether ``label_cls`` 1 means that the mask is not empty, and 0 that it is.
 
     Raises:
         DataError: On the first kind of fault found, with all its cases.
@@ -35,6 +38,7 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
     unreadable: list[str] = []
     sizes: list[str] = []
     values: list[str] = []
+    unlike: list[str] = []
     for case in tqdm(cases, desc="checking the data", leave=False, disable=True if len(cases) < MANY else None):
         mask = case.get("label_seg")
         try:
@@ -44,7 +48,9 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
                 if mask_size != size:
                     sizes.append(f"{_name(mask)}: {_by(mask_size)}, its image {_by(size)}")
                 elif readers is not None:
-                    readers.get_data(readers.read(mask))
+                    lesion = bool(readers.get_data(readers.read(mask))[0].any())
+                    if class_from_mask and case.get("label_cls") == int(not lesion):
+                        unlike.append(f"{_name(mask)}: label_cls {case['label_cls']}, mask {'not ' * lesion}empty")
         except MissingError as error:
             unreadable.append(error.what)
         except ImageError as error:
@@ -52,6 +58,8 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
     _refuse(cases, unreadable, "cannot be read", "correct the list or copy the files again")
     _refuse(cases, sizes, "have a mask of another size", "export image and mask on one grid")
     _refuse(cases, values, "have a mask with undeclared values", f"use 0..K-1 for {list(classes.get('seg', []))}")
+    fix = "this class says whether the mask holds a lesion; correct the label or the mask"
+    _refuse(cases, unlike, "have a class that disagrees with their mask", fix)
     for task, names in classes.items():
         if task != "seg":
             wrong = [f"{_name(c['image'])}: {c[f'label_{task}']!r}" for c in cases if not _declared(c, task, names)]
@@ -62,28 +70,27 @@ def check_cases(sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Se
                 expected=f"label_{task} for at least some cases; classes {list(names)}",
                 fix="add the labels to the data set",
             )
-    _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once", across=False)
-    _refuse_shared(
-        sections, cases, "patient_id", "have their patient in two sections", "keep a patient's cases together"
-    )
+    _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once")
+    _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep each patient in one")
 
 
-def _refuse(cases: Sequence[dict], faults: list[str], what: str, fix: str) -> None:
+def _refuse(cases: Sequence[dict], faults: list[str], what: str, fix: str, count: int | None = None) -> None:
     if faults:
-        raise DataError(f"{len(faults)} of {len(cases)} cases {what}", faults, fix=fix)
+        raise DataError(f"{count or len(faults)} of {len(cases)} cases {what}", faults, fix=fix)
 
 
 def _refuse_shared(
-    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], key: str, what: str, fix: str, across: bool = True
+    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], key: str, what: str, fix: str
 ) -> None:
     seen: dict[str, list[str]] = defaultdict(list)
     for section, members in sections.items():
         for case in members:
             if case.get(key) is not None:
                 seen[str(case[key])].append(section)
-    shared = {value: where for value, where in seen.items() if len(set(where) if across else where) > 1}
-    faults = [f"{_name(value)}: {', '.join(sorted(set(where)))}" for value, where in shared.items() for _ in where]
-    _refuse(cases, faults, what, fix)
+    # An image may be listed once, a patient as often as he likes in one section.
+    shared = {v: where for v, where in seen.items() if len(set(where) if key == "patient_id" else where) > 1}
+    faults = [f"{_name(value)}: {', '.join(sorted(set(where)))}" for value, where in shared.items()]
+    _refuse(cases, faults, what, fix, count=sum(len(where) for where in shared.values()))
 
 
 def _declared(case: dict, task: str, names: Sequence[str]) -> bool:

@@ -18,7 +18,11 @@ __all__ = ["list_images", "load_datalist"]
 
 
 def load_datalist(
-    dataset_dir: PathLike, classes: Mapping[str, Sequence[str]], check: bool = True, seed: int = 0
+    dataset_dir: PathLike,
+    classes: Mapping[str, Sequence[str]],
+    check: bool = True,
+    class_from_mask: bool = False,
+    seed: int = 0,
 ) -> dict[str, list[dict]]:
     """Read a data set of any known layout.
 
@@ -29,6 +33,7 @@ def load_datalist(
         dataset_dir: Folder with the data set.
         classes: Class names by task, index 0 first, e.g. ``{"seg": ["background", "mass"], "cls": [...]}``.
         check: Whether to run :func:`monai_mtl.data.checks.check_cases`.
+        class_from_mask: As in that check.
         seed: Seed of the split, where one is made.
 
     Returns:
@@ -61,7 +66,7 @@ def load_datalist(
             )
         sections = split_by_patient(sections["training"], seed=seed)
     if check:
-        check_cases(sections, classes)
+        check_cases(sections, classes, class_from_mask)
     return sections
 
 

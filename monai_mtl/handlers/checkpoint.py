@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +47,38 @@ def write_checkpoint(path: PathLike, objects: Mapping[str, Any], settings: Mappi
                 raise RunError(f"{path} not written: weights are not finite", bad, fix="lower the learning rate")
     if idist.get_rank() != 0:
         return
-    path = Path(path)
+    with _ctrl_c_waits():
+        _replace(Path(path), {**states, "settings": dict(settings or {})})
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            torch.save({**states, "settings": dict(settings or {})}, file)
+            torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Let the block finish before KeyboardInterrupt is raised; torch.save turns it into another error."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class SaveBest:

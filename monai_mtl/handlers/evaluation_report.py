@@ -18,6 +18,7 @@ from monai.metrics import compute_dice
 from PIL import Image
 from tqdm import tqdm
 
+from ..errors import DataError
 from ..outputs.overlay import contact_sheet, draw_case
 from ..outputs.result_json import NOTICE, write_json
 
@@ -45,7 +46,13 @@ class EvaluationReport:
         self._pictures: list[Image.Image] = []
 
     def attach(self, engine: Workflow) -> None:
-        """Follow an evaluator."""
+        """Follow an evaluator.
+
+        Raises:
+            DataError: If it has no case.
+        """
+        if engine.state.epoch_length == 0:
+            raise DataError("the data set names no test case", fix="add a list 'test', or let the cases be split")
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.COMPLETED, self._finish)

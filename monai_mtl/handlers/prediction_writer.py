@@ -98,7 +98,7 @@ class PredictionWriter:
         if self._results:
             summary = {
                 "results": self._results,
-                "failed": [{"case_id": name, "reason": str(fault)} for name, fault in faults.items()],
+                "failed": [{"case_id": name, "reason": self._without_folders(name)} for name in faults],
             }
             write_json(self.output_dir / "results.json", summary)
             contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images").save(
@@ -110,9 +110,14 @@ class PredictionWriter:
         if faults:
             raise RunError(
                 f"{len(faults)} of {len(self.dataset.data)} images could not be used; all others are done",
-                [f"{name}: {fault.what}" for name, fault in faults.items()],
+                [f"{name}: {self._without_folders(name)}" for name in faults],
                 fix="repair or remove these files and run again",
             )
+
+    def _without_folders(self, name: str) -> str:
+        """Why a case failed; folders may be named after patients."""
+        image = next(case["image"] for case in self.dataset.data if case["case_id"] == name)
+        return self.dataset.faults[name].what.replace(str(image), Path(image).name)
 
 
 def _sentence(result: dict) -> str:

@@ -12,6 +12,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from tqdm import tqdm
 
+from ..errors import DataError
+
 __all__ = ["TrainingProgress", "ValidationSummary", "duration"]
 
 logger = logging.getLogger("monai_mtl")
@@ -86,10 +88,18 @@ class TrainingProgress:
 
 
 class ValidationSummary:
-    """One line after each validation: every metric with its number of cases, or why it is undefined."""
+    """One line after each validation: every metric with its number of cases."""
 
     def attach(self, engine: Workflow) -> None:
-        """Follow an evaluator."""
+        """Follow an evaluator.
+
+        Raises:
+            DataError: If it has no case: MONAI would skip it, and no checkpoint would ever be chosen.
+        """
+        if engine.state.epoch_length == 0:
+            raise DataError(
+                "no validation case, so no checkpoint could be chosen", fix="give some patients to validation"
+            )
         engine.add_event_handler(Events.COMPLETED, self._tell)
 
     def _tell(self, engine: Workflow) -> None:

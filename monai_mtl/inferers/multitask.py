@@ -7,11 +7,12 @@ Shapes: B batch, C channels, K classes, H W space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from monai.data import MetaTensor
+from monai.data.utils import dense_patch_slices
 from monai.inferers import Inferer, sliding_window_inference
 from monai.utils import ensure_tuple
 from torch import Tensor
@@ -26,8 +27,9 @@ class MultiTaskInferer(Inferer):
 
     The image-level outputs then follow one of two rules: ``"whole"`` runs the network on the whole image
     for them, exact but as large as without windows; ``"max"`` takes, for each image, all of them from
-    the window that is surest of a foreground. For multi-instance classification the latter is the same
-    rule as inside one window: the most suspicious place speaks for the image.
+    the window that is surest of a foreground, and adds ``window`` ``(B, 4)``: its first row and column and
+    those after its last, in pixels. For multi-instance classification the latter is the same rule as
+    inside one window: the most suspicious place speaks for the image.
 
     Args:
         roi_size: Window height and width, or ``None`` for no windows. An image no larger than a window
@@ -84,11 +86,12 @@ class MultiTaskInferer(Inferer):
 
     def _windows(self, image: Tensor, network: Callable[..., dict[str, Tensor]], *args: Any, **kwargs: Any) -> dict:
         best: dict[str, Tensor] = {}
+        places = iter(self._places(image))
 
         def dense_outputs(window: Tensor) -> dict[str, Tensor]:
             outputs = network(window, *args, **kwargs)
             if self.image_level == "max":
-                self._keep_surest(outputs, best)
+                self._keep_surest(outputs, best, places)
             return {name: outputs[name] for name in self.dense}
 
         result: Any = sliding_window_inference(
@@ -99,11 +102,24 @@ class MultiTaskInferer(Inferer):
             best = {name: value for name, value in outputs.items() if name not in self.dense}
         return {**result, **best}
 
-    def _keep_surest(self, outputs: dict[str, Tensor], best: dict[str, Tensor]) -> None:
+    def _keep_surest(self, outputs: dict[str, Tensor], best: dict[str, Tensor], places: Iterator[list[int]]) -> None:
         for i, logits in enumerate(outputs[self.class_output]):
-            if not best or _foreground(logits) > _foreground(best[self.class_output][0]):
+            place = torch.tensor([next(places)])
+            if not best or _log_odds(logits) > _log_odds(best[self.class_output][0]):
                 best.update({name: value[i : i + 1] for name, value in outputs.items() if name not in self.dense})
+                best["window"] = place
+
+    def _places(self, image: Tensor) -> list[list[int]]:
+        """Windows of one image in MONAI's order; an image narrower than a window is centred in it."""
+        roi = self.roi_size or ()
+        shape = tuple(image.shape[2:])
+        padded = tuple(max(side, window) for side, window in zip(shape, roi, strict=True))
+        steps = tuple(w if w == p else max(1, int(w * (1 - self.overlap))) for w, p in zip(roi, padded, strict=True))
+        before = [(p - side) // 2 for p, side in zip(padded, shape, strict=True)]
+        slices = dense_patch_slices(padded, roi, steps)
+        starts = [[int(s.start) - b for s, b in zip(window, before, strict=True)] for window in slices]
+        return [[*start, *(first + size for first, size in zip(start, roi, strict=True))] for start in starts]
 
 
-def _foreground(logits: Tensor) -> float:
-    return float(1.0 - torch.softmax(logits.float(), dim=0)[0])
+def _log_odds(logits: Tensor) -> float:
+    return float(torch.logsumexp(logits[1:], dim=0) - logits[0])

@@ -40,7 +40,8 @@ def select_instance(cls_map: Tensor, rule: str = "foreground_probability") -> Te
         ValueError: If ``rule`` is unknown.
     """
     if rule == "foreground_probability":
-        score = foreground_probability(cls_map.detach().float())
+        # The log odds of the foreground: same order as the probability, without ties where that rounds to 1.
+        score = torch.logsumexp(cls_map.detach()[:, 1:], dim=1) - cls_map.detach()[:, 0]
     elif rule == "background_logit":
         score = -cls_map.detach()[:, 0]
     else:

@@ -57,6 +57,9 @@ class MaskFromProbabilityd(Transform):
 class ImageResultd(Transform):
     """Writes ``result``: class with its probabilities, the place that decided it, and the crop.
 
+    The class map covers the image, or the part of it that ``window`` names
+    (:class:`monai_mtl.inferers.MultiTaskInferer`).
+
     The value is plain JSON; MONAI Label sends it to its client.
 
     Args:
@@ -96,8 +99,10 @@ class ImageResultd(Transform):
         rows, columns = cls_map.shape[1:]
         row, column = divmod(int(select_instance(cls_map[None], self.mil_select)), columns)
         start, end = (np.asarray(d[key], dtype=float).reshape(-1) for key in (self.start_key, self.end_key))
-        cell = (end - start) / (rows, columns)
-        first, last = start + cell * (row, column), start + cell * (row + 1, column + 1)
+        scale = (end - start) / tuple(d[self.image_key].shape[1:])
+        window = np.asarray(d.get("window", [0, 0, *d[self.image_key].shape[1:]]), dtype=float)
+        cell = (window[2:] - window[:2]) / (rows, columns)
+        first, last = (start + scale * (window[:2] + cell * (row + i, column + i)) for i in (0, 1))
         label = max(range(len(probabilities)), key=probabilities.__getitem__)
         d["result"] = {
             "classification": {
@@ -107,7 +112,7 @@ class ImageResultd(Transform):
             "location": {"xy": _xy((first + last) / 2), "box_xyxy": [*_xy(first), *_xy(last)]},
             "crop": {
                 "box_xyxy": [int(v) for v in (start[1], start[0], end[1], end[0])],
-                "scale_xy": [round(float(v), 6) for v in ((end - start) / tuple(d[self.image_key].shape[1:]))[::-1]],
+                "scale_xy": [round(float(v), 6) for v in scale[::-1]],
             },
         }
         return d

@@ -101,11 +101,11 @@ def test_start_reads_the_command_line_of_monai_bundle_only(tmp_path, monkeypatch
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_errors_end_the_program_with_one_message_and_a_code(error, code, text, capsys):
+def test_errors_end_the_program_with_one_message_and_a_code(error, code, text, capfd):
     with pytest.raises(SystemExit) as raised:
         startup._explain(type(error), error, None)
     assert raised.value.code == code
-    assert capsys.readouterr().err == text
+    assert capfd.readouterr().err == text
 
 
 def test_a_foreign_error_keeps_its_traceback(capsys):

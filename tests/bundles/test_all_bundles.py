@@ -19,12 +19,13 @@ from monai_mtl.registry import Bundle, find_bundles
 from ..conftest import DATA, ROOT
 
 BUNDLES = find_bundles(ROOT)
+CONFIGS = ("metadata", "train", "evaluate", "inference", "demo", "demo_inference", "multi_gpu_train")
 FILES = [
-    *(f"configs/{name}.json" for name in ("metadata", "train", "evaluate", "inference", "demo", "multi_gpu_train")),
-    "configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE",
-    "sample_data/dataset.json", "sample_data/PROVENANCE.md",
-]  # fmt: skip
-OVERLAYS = ["demo", "evaluate", "multi_gpu_train"]
+    *(f"configs/{name}.json" for name in CONFIGS),
+    *("configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE"),
+    *("sample_data/dataset.json", "sample_data/PROVENANCE.md"),
+]
+OVERLAYS = {"demo": "train", "evaluate": "train", "multi_gpu_train": "train", "demo_inference": "inference"}
 SHORT = {"hds_inbreast": {"image_size": [128, 128], "patch_size": [128, 128], "max_epochs": 2, "val_interval": 1}}
 """What makes a run of a bundle take seconds."""
 REACH = {"hds_inbreast": {"seg": "cls_paths", "cls": "seg_paths"}}
@@ -107,7 +108,7 @@ def test_training_and_inference_agree_on_network_and_image(bundle):
     for key in {key[1:] for key in re.findall(r"@[a-z_]+", json.dumps(train["network_def"]))} | {"image_size"}:
         assert train[key] == inference[key], key
     image_side = [for_image(step) for step in train["train"]["deterministic_transforms"]]
-    load = [for_image(step) for step in train["train"]["load_transforms"] if step.get("keys") == "image"]
+    load = [for_image(step) for step in train["train"]["load_transforms"] if "image" in step.get("keys", "")]
     assert load + image_side == inference["preprocessing"]["transforms"]
 
 
@@ -123,10 +124,10 @@ def for_image(step: dict) -> dict:
     return step
 
 
-def test_overlays_change_named_settings_of_the_training_config(bundle):
-    base = ConfigParser(config(bundle, "train"))
-    own = {"checkpoint", "imports", "finalize", "backend"}
-    for name in OVERLAYS:
+def test_overlays_change_named_settings_of_their_config(bundle):
+    own = {"checkpoint", "imports", "finalize", "backend", "datalist"}
+    for name, base_name in OVERLAYS.items():
+        base = ConfigParser(config(bundle, base_name))
         for key in config(bundle, name):
             parent = key.rpartition("#")[0]
             assert key in base or key == "_desc_" or (parent and parent in base) or key in own, (name, key)
@@ -187,7 +188,7 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     before = {path for path in folder.rglob("*") if path.is_file()}
     workflow(folder, ["train", "demo"], **short).run()
     made = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p not in before}
-    assert made == {f"models/demo/{name}.pt" for name in ("model", "last", "model_best_accuracy")}
+    assert made == {f"models/demo/{name}.pt" for name in ("model", "model_last", "model_best_accuracy")}
     workflow(folder, ["train", "demo", "evaluate"], **short).run()
     metrics = json.loads((folder / "eval" / "demo" / "metrics.json").read_text())
     assert set(metrics["metrics"]) == set(bundle.metadata["eval_metrics"])

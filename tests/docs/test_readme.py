@@ -13,7 +13,9 @@ from monai_mtl.registry import find_bundles
 
 from ..conftest import ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bundles/*/docs/*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bundles/*/docs/*.md")]
+)
 RUN = re.compile(r"^(?:torchrun.*)?\S*python -m monai\.bundle run.*$|^torchrun.*monai\.bundle run.*$", re.MULTILINE)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -99,6 +101,23 @@ def test_ctrl_c_keeps_the_weights_and_a_fault_does_not(tmp_path):
     loaded = network()
     load_into(tmp_path / "last.pt", loaded)
     assert loaded[0].weight.unique().tolist() == [7.0]
+
+
+def test_ctrl_c_while_writing_waits_for_the_file(tmp_path, monkeypatch):
+    save = torch.save
+
+    def interrupted(states, file):
+        os.kill(os.getpid(), signal.SIGINT)
+        save(states, file)
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(tmp_path / "w.pt", {"model": network(5.0)})
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir()] == ["w.pt"]
+    net = network()
+    load_into(tmp_path / "w.pt", net)
+    assert net[0].weight.unique().tolist() == [5.0]
 
 
 def test_a_missing_a_broken_and_a_foreign_file_are_refused(tmp_path):

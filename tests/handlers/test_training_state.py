@@ -11,7 +11,7 @@ from ignite.engine import Engine
 
 from monai_mtl.errors import DataError
 from monai_mtl.handlers import ImageStatistics, LossEpoch
-from monai_mtl.handlers.progress import TrainingProgress, duration
+from monai_mtl.handlers.progress import TrainingProgress, ValidationSummary, duration
 from monai_mtl.networks import HDSUResNet
 
 
@@ -67,6 +67,13 @@ def test_progress_tells_length_alternative_and_losses_within_two_steps(caplog):
     assert lines[1].startswith("step 1/4  epoch 1/2  loss seg 1.5000  cls 0.2500")
     assert any("the whole run takes about" in line and "add demo.json" in line for line in lines[1:4])
     assert lines[-1].startswith("step 4/4")
+
+
+def test_a_run_without_validation_cases_is_refused():
+    engine = Engine(lambda *_: None)
+    engine.state.epoch_length = 0
+    with pytest.raises(DataError, match="no validation case"):
+        ValidationSummary().attach(engine)
 
 
 @pytest.mark.parametrize(

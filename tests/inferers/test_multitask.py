@@ -50,10 +50,27 @@ def test_image_level_outputs_come_from_the_surest_window(net):
     result = MultiTaskInferer(roi_size=(64, 64), overlap=0, image_level="max", sw_batch_size=2)(image, net)
     for i, one in enumerate(image):
         # MONAI pads the last window of 160 by moving it back inside
-        windows = [net(one[None, :, :, left : left + 64]) for left in (0, 64, 96)]
-        surest = max(windows, key=lambda out: float(out["cls"].softmax(1)[0, 1]))
+        windows = {left: net(one[None, :, :, left : left + 64]) for left in (0, 64, 96)}
+        left, surest = max(windows.items(), key=lambda item: float(item[1]["cls"].diff()))
+        assert result["window"][i].tolist() == [0, left, 64, left + 64]
         torch.testing.assert_close(result["cls"][i], surest["cls"][0])
         torch.testing.assert_close(result["cls_map"][i], surest["cls_map"][0])
+
+
+@torch.inference_mode()
+def test_windows_are_placed_where_monai_takes_them():
+    seen = []
+
+    def network(window):
+        seen.append(window[0, 0, 32, 0].clone())
+        return {"seg": window.clone(), "cls": torch.stack([torch.zeros(1), window[:, 0, 32, 0]], dim=1)}
+
+    image = torch.rand(1, 1, 40, 150)
+    inferer = MultiTaskInferer(roi_size=(64, 64), overlap=0.3, image_level="max")
+    window = inferer(image, network)["window"][0].tolist()
+    places = inferer._places(image)
+    assert window == places[int(torch.stack(seen).argmax())]
+    assert [float(image[0, 0, 32 + top, left]) for top, left, *_ in places] == [float(value) for value in seen]
 
 
 def test_wrong_arguments_are_refused():

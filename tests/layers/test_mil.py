@@ -19,6 +19,12 @@ def test_pooling_takes_the_logits_of_the_surest_position():
     torch.testing.assert_close(pooled.softmax(1)[:, 1], foreground_probability(cls_map).flatten(1).max(1).values)
 
 
+def test_the_surest_position_is_found_where_the_probability_rounds_to_one():
+    cls_map = torch.zeros(1, 2, 2, 2)
+    cls_map[0, 1] = torch.tensor([[20.0, 5.0], [40.0, 80.0]])
+    assert int(select_instance(cls_map)) == 3
+
+
 def test_no_gradient_flows_through_the_choice():
     cls_map = torch.randn(1, 2, 2, 2, requires_grad=True)
     pool_instances(cls_map).sum().backward()

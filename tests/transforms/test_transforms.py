@@ -230,5 +230,7 @@ def test_the_result_names_the_class_and_the_place_on_the_file():
     assert result["classification"]["label"] == "mass"
     assert result["classification"]["probabilities"]["mass"] == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-6)
     assert result["location"] == {"xy": [450.0, 250.0], "box_xyxy": [400.0, 200.0, 500.0, 300.0]}
+    windowed = ImageResultd(["no mass", "mass"])({**case, "window": torch.tensor([512, 0, 1024, 512])})["result"]
+    assert windowed["location"]["xy"] == [450.0, 525.0]
     assert result["crop"]["box_xyxy"] == [100, 0, 500, 800]
     assert result["crop"]["scale_xy"] == pytest.approx([400 / 512, 800 / 1024], abs=1e-6)
