@@ -101,7 +101,7 @@ class PredictionWriter:
                 "failed": [{"case_id": name, "reason": self._without_folders(name)} for name in faults],
             }
             write_json(self.output_dir / "results.json", summary)
-            contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images").save(
+            contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images", truth=False).save(
                 self.output_dir / "overview.png"
             )
             logger.info("%d images done", len(self._results))

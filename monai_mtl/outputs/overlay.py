@@ -58,23 +58,21 @@ def draw_case(
     return sheet
 
 
-def contact_sheet(pictures: Sequence[Image.Image], title: str, columns: int = 4) -> Image.Image:
+def contact_sheet(pictures: Sequence[Image.Image], title: str, truth: bool = True, columns: int = 4) -> Image.Image:
     """Put pictures of cases side by side, with a title and the legend of the colours.
 
     Args:
         pictures: From :func:`draw_case`.
         title: Line above.
+        truth: Whether the pictures show an annotation.
         columns: Pictures in a row.
     """
     columns = min(columns, len(pictures))
     width, height = max(p.width for p in pictures) + 2 * GAP, max(p.height for p in pictures) + 2 * GAP
     rows = -(-len(pictures) // columns)
     font, head = ImageFont.load_default(16), 60
-    legend = [
-        ("annotated", TRUTH_COLOUR),
-        ("predicted", PREDICTION_COLOUR),
-        ("right half: probability", (255, 220, 120)),
-    ]
+    legend = [("predicted", PREDICTION_COLOUR), ("right half: probability", (255, 220, 120))]
+    legend = [("annotated", TRUTH_COLOUR), *legend] if truth else legend
     legend_width = 12 + sum(round(font.getlength(text)) + 24 for text, _ in legend)
     total = max(columns * width, round(font.getlength(title)) + 20, legend_width)
     sheet = Image.new("RGB", (total, rows * height + head), (12, 12, 12))

@@ -10,8 +10,8 @@ from monai.metrics import compute_dice
 
 from ..conftest import ROOT
 
-STEPS, SIZE = 100, [256, 128]
-"""The authors' code needs about 80 full-batch steps at this size without dropout."""
+STEPS, SIZE = 80, [256, 128]
+"""About what the authors' code needs at this size, full batch, without dropout."""
 
 
 def eight_cases(parser: ConfigParser) -> dict:
@@ -24,7 +24,8 @@ def eight_cases(parser: ConfigParser) -> dict:
 @pytest.mark.slow
 def test_eight_images_are_memorised():
     config = ROOT / "bundles" / "hds_inbreast" / "configs" / "train.json"
-    overrides = {"image_size": SIZE, "max_epochs": STEPS, "network_def#dropout": 0.0}
+    # The first tenth of the paper's schedule, at twice its rate: no decay yet, neither of rate nor of levels.
+    overrides = {"image_size": SIZE, "max_epochs": 10 * STEPS, "network_def#dropout": 0.0, "learning_rate": 0.02}
     overrides["bundle_root"] = str(config.parents[1])
     workflow = ConfigWorkflow(config_file=str(config), workflow_type="train", **overrides)
     workflow.initialize()
