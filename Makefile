@@ -10,7 +10,7 @@ CONFIGS = bundles/$(BUNDLE)/configs
 RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help setup demo test test-slow lint types format clean
+.PHONY: help setup demo test test-slow test-label lint types format clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -40,6 +40,15 @@ test: $(VENV)/.dev  ## all tests but the slow ones
 test-slow: $(VENV)/.dev  ## all tests
 	$(VENV)/bin/python -m pytest --runslow
 
+test-label: $(VENV)-label/.ready  ## the bundle in MONAI Label's own tasks, in an environment of its own (4 GB)
+	$(VENV)-label/bin/python -W ignore tests/label/smoke.py
+
+$(VENV)-label/.ready: tests/label/constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-label
+	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt torch
+	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt monailabel==0.8.5 -e .
+	@touch $@
+
 lint: $(VENV)/.dev  ## style of code and JSON
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/python scripts/format_json.py
 
@@ -50,4 +59,4 @@ format: $(VENV)/.dev  ## rewrite code and JSON in the one style
 	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format . ; $(VENV)/bin/python scripts/format_json.py --fix
 
 clean:  ## remove what runs have written, and the environment
-	rm -rf $(VENV) bundles/*/eval bundles/*/predictions bundles/*/models/demo
+	rm -rf $(VENV) $(VENV)-label bundles/*/eval bundles/*/predictions bundles/*/models/demo

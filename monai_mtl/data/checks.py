@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from ..errors import DataError, ImageError, MissingError
 from .reader import MedicalReader, read_size
 
 __all__ = ["check_cases"]
+
+logger = logging.getLogger("monai_mtl")
 
 MANY = 100
 
@@ -70,6 +73,11 @@ def check_cases(
                 expected=f"label_{task} for at least some cases; classes {list(names)}",
                 fix="add the labels to the data set",
             )
+    nameless = sum("patient_id" not in case for case in cases)
+    if nameless:
+        logger.warning(
+            "%d of %d cases have no patient_id: whether a patient is in two sections is not known", nameless, len(cases)
+        )
     _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once")
     _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep each patient in one")
 

@@ -143,3 +143,23 @@ def test_inference_without_weights_says_how_to_get_some(root):
     assert "error: no weights at" in done.stderr
     assert "train first" in done.stderr
     assert not (root / "bundles/hds_inbreast/predictions").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_count_each_case_once(root):
+    """The overlay for several GPUs, on the CPU."""
+    configs = "['bundles/hds_inbreast/configs/train.json','bundles/hds_inbreast/configs/multi_gpu_train.json']"
+    cpu = {"device": "cpu", "backend": "gloo", "network": {"device_ids": None, "module": "@network_def"}}
+    path = root / "bundles/hds_inbreast/configs/cpu.json"
+    path.write_text(json.dumps({**cpu, "network": {**cpu["network"], "_target_": DDP}}))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"]
+    command += ["monai.bundle", "run", "--config_file", configs.replace("]", f",'{path.relative_to(root)}']"), *TINY]
+    done = subprocess.run(command, cwd=root, env=ENV, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation, epoch 1: val_seg_dice") == 1
+    assert "(n=3)" in done.stdout
+    assert "(n=6)" in done.stdout
+    assert (root / "bundles/hds_inbreast/models/model.pt").is_file()
+
+
+DDP = "torch.nn.parallel.DistributedDataParallel"

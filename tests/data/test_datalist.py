@@ -185,6 +185,13 @@ def test_a_set_that_cannot_be_split_without_leaking_is_refused(tmp_path):
         load_datalist(tmp_path, CLASSES)
 
 
+def test_a_leak_that_cannot_be_seen_is_told(tmp_path, caplog):
+    write_datalist(tmp_path)
+    edit_datalist(tmp_path, lambda c: c["training"][0].pop("patient_id"))
+    load_datalist(tmp_path, CLASSES)
+    assert "1 of 6 cases have no patient_id" in caplog.text
+
+
 def test_a_missing_or_empty_folder_is_refused(tmp_path):
     with pytest.raises(MissingError, match="no folder"):
         load_datalist(tmp_path / "nowhere", CLASSES)
