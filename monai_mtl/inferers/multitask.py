@@ -88,14 +88,14 @@ class MultiTaskInferer(Inferer):
         best: dict[str, Tensor] = {}
         places = iter(self._places(image))
 
-        def dense_outputs(window: Tensor) -> dict[str, Tensor]:
+        def _dense_outputs(window: Tensor) -> dict[str, Tensor]:
             outputs = network(window, *args, **kwargs)
             if self.image_level == "max":
                 self._keep_surest(outputs, best, places)
             return {name: outputs[name] for name in self.dense}
 
         result: Any = sliding_window_inference(
-            image, self.roi_size or -1, self.sw_batch_size, dense_outputs, overlap=self.overlap, mode=self.mode
+            image, self.roi_size or -1, self.sw_batch_size, _dense_outputs, overlap=self.overlap, mode=self.mode
         )
         if self.image_level == "whole":
             outputs = network(image, *args, **kwargs)

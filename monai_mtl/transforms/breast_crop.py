@@ -24,16 +24,21 @@ class BreastForeground:
     Args:
         threshold: ``"otsu"`` (scikit-image), or a grey value that the breast exceeds (0 where air is
             exactly 0, as in INbreast).
+        otsu_fraction: Factor in (0, 1] on Otsu's threshold, which lies between air and dense tissue and so cuts
+            the faint rim of a fatty breast.
         whole_columns: Whether to keep the full height; else the box is tight in both directions.
 
     Raises:
-        ValueError: If ``threshold`` is another word.
+        ValueError: If ``threshold`` is another word or ``otsu_fraction`` is out of range.
     """
 
-    def __init__(self, threshold: str | float = "otsu", whole_columns: bool = True) -> None:
+    def __init__(self, threshold: str | float = "otsu", otsu_fraction: float = 1.0, whole_columns: bool = True) -> None:
         if isinstance(threshold, str) and threshold != "otsu":
             raise ValueError(f"threshold must be 'otsu' or a number, got '{threshold}'")
+        if not 0 < otsu_fraction <= 1:
+            raise ValueError(f"otsu_fraction must be in (0, 1], got {otsu_fraction}")
         self.threshold = threshold
+        self.otsu_fraction = otsu_fraction
         self.whole_columns = whole_columns
 
     def __call__(self, image: NdarrayOrTensor) -> Tensor:
@@ -51,7 +56,8 @@ class BreastForeground:
         grey = convert_to_tensor(image, track_meta=False)
         if bool((grey == grey.flatten()[0]).all()):
             raise DataError("the image is blank: every pixel has the same value", fix="leave it out")
-        level = threshold_otsu(grey.numpy()) if self.threshold == "otsu" else float(self.threshold)
+        otsu = self.threshold == "otsu"
+        level = self.otsu_fraction * threshold_otsu(grey.numpy()) if otsu else float(self.threshold)
         above = grey > level
         if not bool(above.any()):
             raise DataError(f"no breast found: no pixel above {level:g}", fix="lower the threshold of BreastForeground")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor, list_data_collate
 from monai.transforms import Compose, CropForegroundd, Invertd, RandCropByPosNegLabeld, RandFlipd, Resized, Transposed
+from PIL import Image
 
 from monai_mtl.errors import DataError, ImageError
 from monai_mtl.transforms import (
@@ -21,6 +27,7 @@ from monai_mtl.transforms import (
     UnpackTasksd,
 )
 
+from ..conftest import ROOT
 from ..factories import breast
 
 
@@ -52,6 +59,25 @@ def test_an_image_without_a_breast_is_refused():
         BreastForeground(300)(torch.arange(64.0).reshape(1, 8, 8))
     with pytest.raises(ValueError, match="threshold must be"):
         BreastForeground("li")
+    with pytest.raises(ValueError, match="otsu_fraction must be"):
+        BreastForeground(otsu_fraction=0)
+
+
+@pytest.mark.realdata
+def test_the_crop_of_the_bundle_keeps_every_annotated_pixel_of_real_mammograms():
+    config = ROOT / "bundles" / "hds_inbreast" / "configs" / "inference.json"
+    transforms = json.loads(config.read_text())["preprocessing"]["transforms"]
+    crop = next(t["select_fn"] for t in transforms if t["_target_"] == "CropForegroundd")
+    select = BreastForeground(**{key: value for key, value in crop.items() if key != "_target_"})
+    source = Path(os.environ["MONAI_MTL_DATA"]) / "cdd_cesm_mammo"
+    rows = [r for r in csv.DictReader((source / "labels.csv").open()) if r["modality"] == "DM"]
+    assert len(rows) > 200
+    for row in rows:
+        image, mask = (np.asarray(Image.open(source / row[key]).convert("L"), np.float32) for key in ("image", "mask"))
+        columns = np.flatnonzero(select(torch.from_numpy(image[None]))[0, 0].numpy())
+        assert not mask[:, : max(0, columns[0] - 8)].any(), row["image"]
+        assert not mask[:, columns[-1] + 9 :].any(), row["image"]
+        assert len(columns) < 500, row["image"]
 
 
 def preprocessing(size: tuple[int, int]) -> Compose:
