@@ -6,12 +6,14 @@ import logging
 import math
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from ignite.engine import Events
 from monai.engines import Workflow
 from tqdm import tqdm
 
+from ..bundle.root import option_values
 from ..errors import DataError
 
 __all__ = ["TrainingProgress", "ValidationSummary", "duration"]
@@ -30,7 +32,8 @@ class TrainingProgress:
 
     Args:
         loss: Loss with a dictionary ``task_losses``.
-        alternative: How to get a short run, for the impatient.
+        alternative: How to get a short run, for the impatient; ``CONFIGS`` becomes the folder of the config
+            file in the command line.
         long_hours: Hours from which a run is called long.
         line_seconds: Seconds between two plain lines.
     """
@@ -75,7 +78,8 @@ class TrainingProgress:
     def _announce(self, left: float) -> None:
         message = f"the whole run takes about {duration(left)} here"
         if left > self.long_hours * 3600 and self.alternative:
-            message += f". {self.alternative}"
+            folder = next((str(Path(file).parent) for file in option_values("config_file")), "configs")
+            message += ". " + self.alternative.replace("CONFIGS", folder)
         self._say(message)
 
     def _say(self, message: str) -> None:
