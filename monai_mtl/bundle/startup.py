@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -27,23 +27,38 @@ TRACKING_OPTIONS = ("output_dir", "tracking_uri", "experiment_name", "run_name",
 INTERRUPTED = 130
 
 
-def start() -> None:
-    """Check the command line of ``python -m monai.bundle run``; in any other program do nothing.
+def start(sizes: Mapping[str, Sequence[int]] | None = None, multiple: int = 1) -> None:
+    """Check the command line of ``python -m monai.bundle run``, and sizes wherever it is called.
+
+    Args:
+        sizes: Heights and widths by setting.
+        multiple: What all of them must be multiples of.
 
     Raises:
-        ConfigError: If an override names a setting that the config does not have.
+        ConfigError: If an override names a setting that the config does not have, or a size does not fit.
     """
-    if "monai" not in sys.argv[0] or sys.argv[1:2] != ["run"]:
-        return
+    if "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
+        _prepare_command_line()
+    for name, size in (sizes or {}).items():
+        if len(size) != 2 or any(side < multiple or side % multiple for side in size):
+            fit = [max(1, round(side / multiple)) * multiple for side in size]
+            raise ConfigError(f"{name} {list(size)}", expected=f"two multiples of {multiple}", fix=f'--{name} "{fit}"')
+
+
+def _prepare_command_line() -> None:
     sys.excepthook = _explain
     if int(os.environ.get("RANK", "0")) > 0:
         logging.getLogger("monai_mtl").setLevel(logging.ERROR)  # the first process speaks for all
     # MONAI makes every reader it knows for each LoadImaged, and this one complains of a missing GPU.
     warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
-    allowed = {*RUN_OPTIONS, *(TRACKING_OPTIONS if option_values("tracking") else ())}
-    words = (word[2:].partition("=")[0] for word in sys.argv if word.startswith("--"))
-    config = ConfigParser.load_config_files(option_values("config_file"))
-    check_settings(config, (word for word in words if word.replace("-", "_") not in allowed))
+    args = [ConfigParser.load_config_files(file) for file in option_values("args_file")[:1]]
+    words = [word[2:].partition("=")[0] for word in sys.argv if word.startswith("--")]
+    names = [*words, *(name for file in args for name in file)]
+    allowed = {*RUN_OPTIONS, *(TRACKING_OPTIONS if "tracking" in names else ())}
+    files = option_values("config_file") or [file["config_file"] for file in args if "config_file" in file]
+    if files:
+        config = ConfigParser.load_config_files(files[0] if len(files) == 1 else files)
+        check_settings(config, (name for name in names if name.replace("-", "_") not in allowed))
 
 
 def check_settings(config: dict, names: Iterable[str]) -> None:
@@ -76,14 +91,23 @@ def check_settings(config: dict, names: Iterable[str]) -> None:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
     ours = own_error(error)
-    if ours is None:
-        sys.__excepthook__(kind, error, trace)
-        sys.exit(1)
     # torch.distributed puts another stream in place of sys.stderr and drops it when this hook exits.
     stream = sys.__stderr__ or sys.stderr
-    stream.write(f"\nerror: {ours}\n")
-    stream.flush()
-    sys.exit(ours.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        _leave(INTERRUPTED)
+    elif ours is None:
+        sys.__excepthook__(kind, error, trace)
+        _leave(1)
+    else:
+        stream.write(f"\nerror: {ours}\n")
+        _leave(ours.exit_code)
+
+
+def _leave(code: int) -> None:
+    """End now: the threads that fill a cache may still run, and would abort an ordinary exit."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)

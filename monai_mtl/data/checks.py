@@ -25,8 +25,8 @@ def check_cases(
     """Raise one error that names every case with the same fault.
 
     Checked in this order: files exist and can be opened, each mask has the size of its image, mask values
-    and classes are declared, the class agrees with the mask, some training case has a label for each task,
-    no image is listed twice, no patient is in two sections.
+    are declared, the class agrees with the mask, classes are declared, some training case has a label for
+    each task, no image or name is listed twice, no patient is in two sections.
 
     Args:
         sections: Resolved cases by section, as :func:`load_datalist` makes them.
@@ -79,6 +79,7 @@ def check_cases(
             "%d of %d cases have no patient_id: whether a patient is in two sections is not known", nameless, len(cases)
         )
     _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once")
+    _refuse_shared(sections, cases, "case_id", "have the same case_id", "give each case a name of its own")
     _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep each patient in one")
 
 

@@ -108,8 +108,8 @@ def _resolve(case: dict, folder: Path, classes: Mapping[str, Sequence[str]]) -> 
         label = resolved.get(f"label_{task}")
         if task != "seg" and isinstance(label, str):
             resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
-    name = Path(str(case["image"])).with_suffix("").as_posix()
-    resolved.setdefault("case_id", name.removeprefix("images/"))
+    name = Path(case["image"]).with_suffix("")
+    resolved.setdefault("case_id", name.name if name.is_absolute() else name.as_posix().removeprefix("images/"))
     if "patient_id" in resolved:
         resolved["patient_id"] = str(resolved["patient_id"])
     return resolved

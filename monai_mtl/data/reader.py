@@ -112,7 +112,9 @@ def read_size(path: PathLike) -> tuple[int, int]:
         ImageError: If it is not a PNG or JPEG.
     """
     with _open(Path(path)) as picture:
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        exif = Image.Exif()
+        exif.load(picture.info.get("exif", b""))  # getexif() would decode the whole of a PNG
+        turned = exif.get(0x0112, 1) in (5, 6, 7, 8)
         return picture.size[::-1] if turned else picture.size
 
 

@@ -113,7 +113,7 @@ class SaveBest:
 
 
 class SaveLast:
-    """Keeps all that a resumed run needs in one file: every few epochs, at the end and on Ctrl-C.
+    """Keeps network, optimiser, schedule and trainer in one file: every few epochs, at the end and on Ctrl-C.
 
     Args:
         path: File.
@@ -138,7 +138,7 @@ class SaveLast:
 
     def _interrupted(self, engine: Workflow, error: BaseException) -> None:
         # After a fault the weights may be spoilt, so only a person's stop is worth a file.
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and engine.state.iteration > 0:
             self._save(engine)
             logger.info("stopped in epoch %d; weights and state kept in %s", engine.state.epoch, self.path)
         raise error
@@ -177,7 +177,9 @@ class WeightsLoader:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
             raise ConfigError(f"{self.path} holds no weights: {str(error)[:200]}", fix="name another file") from error
-        state = content.get("model", content)
+        state = content.get("model", content) if isinstance(content, dict) else None
+        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise ConfigError(f"{self.path} holds no weights by name", fix="name another file")
         network = getattr(self.network, "module", self.network)
         expected = network.state_dict()
         wrong = [f"missing {k}" for k in expected if k not in state]

@@ -83,7 +83,7 @@ class RandBalancedCropd(Randomizable, MapTransform, InvertibleTransform):
         d = dict(data)
         shape = d[self.mask_key].shape[1:]
         if any(window > side for window, side in zip(self.size, shape, strict=True)):
-            what = f"a window of {self.size} does not fit an image of {tuple(shape)}"
+            what = f"a window of {self.size} does not fit {d.get('case_id', 'an image')} of {tuple(shape)}"
             raise DataError(what, fix="set a smaller patch_size")
         self.randomize(d[self.mask_key])
         window = Crop.compute_slices(correct_crop_centers(self._centre, self.size, shape), self.size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from monai.config import NdarrayOrTensor
 from monai.transforms.utils import get_largest_connected_component_mask
@@ -55,11 +57,16 @@ class BreastForeground:
         """
         grey = convert_to_tensor(image, track_meta=False)
         if bool((grey == grey.flatten()[0]).all()):
-            raise DataError("the image is blank: every pixel has the same value", fix="leave it out")
+            raise DataError(f"{_name(image)} is blank: every pixel has the same value", fix="leave it out")
         otsu = self.threshold == "otsu"
         level = self.otsu_fraction * threshold_otsu(grey.numpy()) if otsu else float(self.threshold)
         above = grey > level
         if not bool(above.any()):
-            raise DataError(f"no breast found: no pixel above {level:g}", fix="lower the threshold of BreastForeground")
+            fix = "lower the threshold of BreastForeground"
+            raise DataError(f"no breast found in {_name(image)}: no pixel above {level:g}", fix=fix)
         breast = torch.as_tensor(get_largest_connected_component_mask(above)).bool()
         return breast.any(dim=-2, keepdim=True).expand_as(breast) if self.whole_columns else breast
+
+
+def _name(image: object) -> str:
+    return Path(str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))).name

@@ -102,7 +102,7 @@ class ImageResultd(Transform):
         scale = (end - start) / tuple(d[self.image_key].shape[1:])
         window = np.asarray(d.get("window", [0, 0, *d[self.image_key].shape[1:]]), dtype=float)
         cell = (window[2:] - window[:2]) / (rows, columns)
-        first, last = (start + scale * (window[:2] + cell * (row + i, column + i)) for i in (0, 1))
+        first, last = (np.clip(start + scale * (window[:2] + cell * (row + i, column + i)), start, end) for i in (0, 1))
         label = max(range(len(probabilities)), key=probabilities.__getitem__)
         d["result"] = {
             "classification": {

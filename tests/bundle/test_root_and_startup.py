@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -101,15 +102,36 @@ def test_start_reads_the_command_line_of_monai_bundle_only(tmp_path, monkeypatch
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_errors_end_the_program_with_one_message_and_a_code(error, code, text, capfd):
-    with pytest.raises(SystemExit) as raised:
-        startup._explain(type(error), error, None)
-    assert raised.value.code == code
+def test_errors_end_the_program_with_one_message_and_a_code(error, code, text, capfd, monkeypatch):
+    codes = []
+    monkeypatch.setattr(startup.os, "_exit", codes.append)
+    startup._explain(type(error), error, None)
+    assert codes == [code]
     assert capfd.readouterr().err == text
 
 
-def test_a_foreign_error_keeps_its_traceback(capsys):
-    with pytest.raises(SystemExit) as raised:
-        startup._explain(KeyError, KeyError("bug"), None)
-    assert raised.value.code == 1
+def test_a_foreign_error_keeps_its_traceback(capsys, monkeypatch):
+    codes = []
+    monkeypatch.setattr(startup.os, "_exit", codes.append)
+    startup._explain(KeyError, KeyError("bug"), None)
+    assert codes == [1]
     assert "KeyError: 'bug'" in capsys.readouterr().err
+
+
+def test_settings_of_an_args_file_are_checked_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    (tmp_path / "train.json").write_text('{"max_epochs": 1}')
+    (tmp_path / "args.json").write_text(json.dumps({"config_file": str(tmp_path / "train.json"), "max_epochs": 2}))
+    command(monkeypatch, "--args_file", str(tmp_path / "args.json"), "--max_epochs", "3")
+    assert startup.start() is None
+    command(monkeypatch, "--args_file", str(tmp_path / "args.json"), "--epoch", "3")
+    with pytest.raises(ConfigError, match="no setting 'epoch'"):
+        startup.start()
+
+
+@pytest.mark.parametrize(("size", "fix"), [([200, 200], "[256, 256]"), ([0, 128], "[128, 128]"), ([100], "[128]")])
+def test_a_size_that_the_network_cannot_halve_is_refused(size, fix):
+    assert startup.start({"image_size": [256, 128]}, 128) is None
+    with pytest.raises(ConfigError, match="two multiples of 128") as raised:
+        startup.start({"image_size": size}, 128)
+    assert raised.value.fix == f'--image_size "{fix}"'

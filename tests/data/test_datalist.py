@@ -47,6 +47,20 @@ def test_absent_labels_stay_absent_and_label_means_label_seg(tmp_path):
     assert [("label_seg" in c, "label_cls" in c) for c in training[:3]] == [(True, True), (False, True), (True, False)]
 
 
+def test_test_cases_may_be_file_names_as_in_the_decathlon(tmp_path):
+    write_datalist(tmp_path)
+    edit_datalist(tmp_path, lambda c: c.update(test=[c["validation"].pop()["image"]]))
+    assert load_datalist(tmp_path, CLASSES)["test"] == [
+        {"image": str(tmp_path / "images" / "case5.png"), "case_id": "case5"}
+    ]
+
+
+def test_an_absolute_image_path_stays_out_of_the_case_id(tmp_path):
+    write_datalist(tmp_path)
+    edit_datalist(tmp_path, lambda c: c["training"][0].update(image=str(tmp_path / "images" / "case0.png")))
+    assert load_datalist(tmp_path, CLASSES)["training"][0]["case_id"] == "case0"
+
+
 def test_a_patient_id_that_equals_a_folder_name_stays_a_name(tmp_path):
     write_datalist(tmp_path)
     edit_datalist(tmp_path, lambda c: c["training"][0].update(patient_id="images"))
@@ -108,6 +122,9 @@ FOLDER_FAULTS = [
     (lambda f: (f / "labels.csv").unlink(), "labels.csv"),
     (lambda f: (f / "labels.csv").write_text("image,age\ncase0.png,50\n"), "lacks"),
     (lambda f: (f / "images" / "case3.png").unlink(), "disagree about 1 cases"),
+    (lambda f: shutil.copy(f / "images" / "case3.png", f / "images" / "case3.jpg"), "the same name"),
+    (lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text() + "case3.png,p9,0\n"), "the same name"),
+    (lambda f: (f / "labels.csv").write_bytes("image,patient_id\ncase0.png,M\xfcller".encode("latin-1")), "UTF-8"),
     (lambda f: [p.unlink() for p in (f / "images").iterdir()], "no PNG or JPEG"),
     (
         lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text().replace("label_cls", "split")),
@@ -144,7 +161,11 @@ def both_stripped(folder):
 DATALIST_FAULTS = [
     (lambda f: (f / "dataset.json").write_text("{"), "not valid JSON"),
     (lambda f: (f / "dataset.json").write_text('{"training": []}'), "does not list its cases"),
-    (lambda f: (f / "dataset.json").write_text('{"training": [{"label": "a"}]}'), "does not list its cases"),
+    *(
+        (lambda f, text=text: (f / "dataset.json").write_text(text), "does not list its cases")
+        for text in ('{"training": [{"label": "a"}]}', "[]", '{"training": null}', '{"training": [{"image": null}]}')
+    ),
+    (lambda f: edit_datalist(f, lambda c: [case.update(case_id="x") for case in c["training"]]), "the same case_id"),
     (lambda f: (f / "images" / "case0.png").unlink(), "1 of 6 cases cannot be read"),
     (lambda f: (f / "images" / "case0.png").write_text("no"), "1 of 6 cases cannot be read"),
     (resize_mask, "1 of 6 cases have a mask of another size"),

@@ -107,6 +107,7 @@ def test_a_truncated_file_is_refused_with_its_name(tmp_path, suffix):
     noise = np.random.RandomState(0).randint(0, 255, (64, 64), np.uint8)
     path = save(tmp_path / f"cut.{suffix}", Image.fromarray(noise))
     path.write_bytes(path.read_bytes()[:-800])
+    assert read_size(path) == (64, 64)
     with pytest.raises(ImageError, match=r"cut\."):
         load(path)
 

@@ -44,13 +44,13 @@ def test_best_weights_follow_the_metric_and_nan_never_wins(tmp_path):
     engine.state.metrics = {}
     SaveBest(tmp_path / "best.pt", net, metric="dice").attach(engine)
     saved = []
-    for step, value in enumerate([math.nan, 0.2, 0.5, math.nan, 0.5, 0.4]):
+    for step, value in enumerate([math.nan, math.nan, 0.2, 0.5, math.nan, 0.5, 0.4]):
         nn.init.constant_(net[0].weight, float(step))
         engine.run([0], max_epochs=1) if step == 0 and engine.state.metrics.update(dice=value) else None
         engine.state.metrics["dice"] = value
         engine.fire_event(Events.COMPLETED)
         saved.append(int(torch.load(tmp_path / "best.pt", weights_only=True)["model"]["0.weight"][0, 0]))
-    assert saved == [0, 1, 2, 2, 4, 4]
+    assert saved == [0, 1, 2, 3, 3, 5, 5]
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
@@ -103,6 +103,22 @@ def test_ctrl_c_keeps_the_weights_and_a_fault_does_not(tmp_path):
     assert loaded[0].weight.unique().tolist() == [7.0]
 
 
+def test_ctrl_c_before_the_first_step_leaves_an_older_file_alone(tmp_path):
+    write_checkpoint(tmp_path / "last.pt", {"model": network(8.0)})
+    engine = Engine(lambda *_: None)
+    SaveLast(tmp_path / "last.pt", {"model": network(0.0)}).attach(engine)
+
+    @engine.on(Events.STARTED)
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.run([0])
+    net = network()
+    load_into(tmp_path / "last.pt", net)
+    assert net[0].weight.unique().tolist() == [8.0]
+
+
 def test_ctrl_c_while_writing_waits_for_the_file(tmp_path, monkeypatch):
     save = torch.save
 
@@ -126,6 +142,10 @@ def test_a_missing_a_broken_and_a_foreign_file_are_refused(tmp_path):
     (tmp_path / "broken.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(ConfigError, match="holds no weights"):
         load_into(tmp_path / "broken.pt", network())
+    for content in (torch.ones(2), [1], {"model": {"0.weight": 3}}):
+        torch.save(content, tmp_path / "other.pt")
+        with pytest.raises(ConfigError, match="no weights by name"):
+            load_into(tmp_path / "other.pt", network())
     torch.save(nn.Linear(3, 3).state_dict(), tmp_path / "foreign.pt")
     with pytest.raises(ConfigError, match="another network") as raised:
         load_into(tmp_path / "foreign.pt", network())

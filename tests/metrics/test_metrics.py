@@ -80,7 +80,7 @@ def test_undefined_is_nan_with_its_reason(metric, cases, reason, caplog):
 
 def test_nan_is_worse_than_any_number_and_ties_are_later():
     nan = math.nan
-    better = [nan_is_worst(*pair) for pair in ((0.5, nan), (0.5, 0.5), (0.6, 0.5))]
-    worse = [nan_is_worst(*pair) for pair in ((nan, 0.5), (nan, nan), (0.4, 0.5))]
-    assert better == [True] * 3
-    assert worse == [False] * 3
+    better = [nan_is_worst(*pair) for pair in ((0.5, nan), (0.5, 0.5), (0.6, 0.5), (nan, nan))]
+    worse = [nan_is_worst(*pair) for pair in ((nan, 0.5), (0.4, 0.5))]
+    assert better == [True] * 4
+    assert worse == [False] * 2

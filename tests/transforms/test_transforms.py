@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor, list_data_collate
-from monai.transforms import Compose, CropForegroundd, Invertd, RandCropByPosNegLabeld, RandFlipd, Resized, Transposed
+from monai.transforms import Compose, CropForegroundd, Invertd, RandFlipd, Resized, Transposed
 from PIL import Image
 
 from monai_mtl.errors import DataError, ImageError
@@ -53,8 +53,8 @@ def test_breast_columns_are_found_and_a_label_beside_the_breast_is_not(threshold
 
 
 def test_an_image_without_a_breast_is_refused():
-    with pytest.raises(DataError, match="blank"):
-        BreastForeground()(torch.zeros(1, 8, 8))
+    with pytest.raises(DataError, match=r"^a\.png is blank"):
+        BreastForeground()(MetaTensor(torch.zeros(1, 8, 8), meta={"filename_or_obj": "folder/a.png"}))
     with pytest.raises(DataError, match="no pixel above 300"):
         BreastForeground(300)(torch.arange(64.0).reshape(1, 8, 8))
     with pytest.raises(ValueError, match="threshold must be"):
@@ -150,12 +150,29 @@ def test_balanced_crop_takes_what_it_says():
     assert 0 < np.mean(labels) < 1
 
 
-def test_balanced_crop_keeps_to_the_image_as_monai_does():
-    ours = RandBalancedCropd(["image"], size=(90, 70)).set_random_state(0)
-    monais = RandCropByPosNegLabeld(["image"], "label_seg", (90, 70), pos=1, neg=1, num_samples=1).set_random_state(0)
-    case = case_with_lesion()
+def test_balanced_crop_shifts_a_window_back_inside():
+    crop = RandBalancedCropd(["image"], size=(90, 70)).set_random_state(0)
+    pixels = MetaTensor(torch.arange(96.0 * 80).reshape(1, 96, 80))
     for _ in range(20):
-        assert ours(case)["image"].shape == monais(case)[0]["image"].shape == (1, 90, 70)
+        window = crop({**case_with_lesion(), "image": pixels})["image"][0]
+        row, column = divmod(int(window[0, 0]), 80)
+        assert torch.equal(window, pixels[0, row : row + 90, column : column + 70])
+        assert row == min(max(crop._centre[0] - 45, 0), 6)
+        assert column == min(max(crop._centre[1] - 35, 0), 10)
+
+
+@pytest.mark.parametrize("shape", [(4084, 2000), (300, 210)])
+def test_mask_and_image_stay_on_each_other_when_resized(shape):
+    config = json.loads((ROOT / "bundles" / "hds_inbreast" / "configs" / "train.json").read_text())
+    resize = next(t for t in config["train"]["deterministic_transforms"] if t["_target_"] == "Resized")
+    options = {key: resize[key] for key in ("mode", "anti_aliasing")}
+    y, x = torch.meshgrid(*(torch.arange(n) / n for n in shape), indexing="ij")
+    disc = (((y - 0.4) ** 2 + (x - 0.6) ** 2) < 0.04)[None]
+    out = Resized(["image", "label_seg"], (1024, 512), **options)({"image": disc.float(), "label_seg": disc.byte()})
+    centres = [
+        (out[key][0].nonzero() * out[key][0][out[key][0] > 0][:, None]).double().sum(0) / out[key].sum() for key in out
+    ]
+    torch.testing.assert_close(centres[0], centres[1], rtol=0, atol=0.06)
 
 
 def test_balanced_crop_of_an_image_without_lesion_is_uniform_and_negative():
@@ -258,5 +275,7 @@ def test_the_result_names_the_class_and_the_place_on_the_file():
     assert result["location"] == {"xy": [450.0, 250.0], "box_xyxy": [400.0, 200.0, 500.0, 300.0]}
     windowed = ImageResultd(["no mass", "mass"])({**case, "window": torch.tensor([512, 0, 1024, 512])})["result"]
     assert windowed["location"]["xy"] == [450.0, 525.0]
+    beyond = ImageResultd(["no mass", "mass"])({**case, "window": torch.tensor([-64, -64, 576, 576])})["result"]
+    assert beyond["location"]["box_xyxy"] == [425.0, 75.0, 500.0, 137.5]
     assert result["crop"]["box_xyxy"] == [100, 0, 500, 800]
     assert result["crop"]["scale_xy"] == pytest.approx([400 / 512, 800 / 1024], abs=1e-6)

@@ -28,9 +28,17 @@ def read(folder: Path) -> dict[str, list[dict]]:
         content = json.loads(path.read_text())
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON: {error}", fix="correct it at the place named") from error
-    sections = {name: content.get(name, []) for name in ("training", "validation", "test")}
-    wrong = [name for name, cases in sections.items() if not isinstance(cases, list)]
-    wrong += [f"{name}[{i}]" for name, cases in sections.items() for i, case in enumerate(cases) if "image" not in case]
+    sections, wrong = {}, []
+    for name in ("training", "validation", "test"):
+        cases = content.get(name, []) if isinstance(content, dict) else None
+        if not isinstance(cases, list):
+            wrong.append(f"{name} is no list")
+            cases = []
+        # The Decathlon lists its test cases by file name alone.
+        sections[name] = [{"image": case} if isinstance(case, str) else case for case in cases]
+        for i, case in enumerate(sections[name]):
+            if not isinstance(case, dict) or not isinstance(case.get("image"), str):
+                wrong.append(f"{name}[{i}] names no image")
     if wrong or not sections["training"]:
         raise DataError(
             f"{path} does not list its cases",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 from ...errors import DataError
@@ -28,9 +29,11 @@ def read(folder: Path) -> dict[str, list[dict]]:
     Raises:
         DataError: If images, masks or rows are missing.
     """
-    images = {p.stem: p for p in sorted((folder / "images").iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
-    if not images:
+    files = [p for p in sorted((folder / "images").iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
         raise DataError(f"no PNG or JPEG in {folder / 'images'}", fix="put the images there")
+    _refuse_twins([p.stem for p in files], "images/")
+    images = {p.stem: p for p in files}
     rows = _rows(folder / "labels.csv")
     without_row = sorted(set(images) - set(rows))
     without_image = sorted(set(rows) - set(images))
@@ -69,9 +72,21 @@ def _rows(path: Path) -> dict[str, dict]:
             expected="a table with the columns image and patient_id: patients are never split over training and test",
             fix="write it, for example: image,patient_id,label_cls",
         )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text", fix="save the table as CSV UTF-8") from error
     missing = {"image", "patient_id"} - set(rows[0] if rows else ())
     if missing:
         raise DataError(f"{path} lacks {sorted(missing)}", expected="columns image, patient_id", fix="add them")
+    _refuse_twins([Path(row["image"]).stem for row in rows], "labels.csv")
     return {Path(row["image"]).stem: row for row in rows}
+
+
+def _refuse_twins(stems: list[str], where: str) -> None:
+    twins = sorted(stem for stem, count in Counter(stems).items() if count > 1)
+    if twins:
+        raise DataError(
+            f"{len(twins)} cases of {where} have the same name", twins, fix="give each image a name of its own"
+        )

@@ -1,0 +1,56 @@
+"""Files of a run: on the pixels of the image, and refused where there is nothing to report."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine, State
+from monai.data import MetaTensor
+from PIL import Image
+
+from monai_mtl.data import MedicalReader, TolerantDataset
+from monai_mtl.errors import DataError
+from monai_mtl.handlers import EvaluationReport, PredictionWriter
+
+RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
+
+
+def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
+    grey = np.zeros((30, 50), np.uint8)
+    grey[5:10, 30:45] = 200
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    array, meta = MedicalReader().get_data([tmp_path / "a.png"])
+    image = MetaTensor(array[None], meta={**meta, "filename_or_obj": str(tmp_path / "a.png")})
+    output = {"pred": (image[0] > 100).byte(), "probability": image / 250, "result": RESULT}
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    cases = [{"image": str(tmp_path / "a.png"), "case_id": "sub/a"}]
+    engine = Engine(lambda engine, _: None)
+    writer = PredictionWriter(
+        tmp_path / "out", TolerantDataset(cases, dict), tmp_path / "w.pt", "hds_inbreast", "0.1.0"
+    )
+
+    @engine.on("STARTED")
+    def fill():
+        engine.state.batch, engine.state.output = [{"image": image, "case_id": "sub/a"}], [output]
+
+    writer.attach(engine)
+    writer._start(engine)
+    writer._write(SimpleNamespace(state=State(batch=[{"image": image, "case_id": "sub/a"}], output=[output])))
+    writer._finish(engine)
+    mask, probability = (np.asarray(Image.open(tmp_path / "out/sub" / f"a_{k}.png")) for k in ("mask", "probability"))
+    assert np.array_equal(mask, (grey > 100) * 255)
+    assert np.allclose(probability / 65535, grey / 250, atol=1e-4)
+    result = json.loads((tmp_path / "out/sub/a.json").read_text())
+    assert result["segmentation"] == {"lesion_pixels": 75, "image_size_xy": [50, 30]}
+    assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
+
+
+def test_an_evaluation_without_test_cases_is_refused(tmp_path):
+    engine = Engine(lambda *_: torch.zeros(1))
+    engine.state.epoch_length = 0
+    with pytest.raises(DataError, match="names no test case"):
+        EvaluationReport(tmp_path, ["no mass", "mass"], "title").attach(engine)
