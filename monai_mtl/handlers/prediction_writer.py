@@ -122,4 +122,5 @@ class PredictionWriter:
 
 def _sentence(result: dict) -> str:
     found = result["classification"]
-    return f"{found['label']}, p = {found['probabilities'][found['label']]:.2f}"
+    *_, (name, probability) = found["probabilities"].items()
+    return f"{found['label']}; p({name}) = {probability:.2f}"
