@@ -27,7 +27,7 @@ TRACKING_OPTIONS = ("output_dir", "tracking_uri", "experiment_name", "run_name",
 INTERRUPTED = 130
 
 
-def start(sizes: Mapping[str, Sequence[int]] | None = None, multiple: int = 1) -> None:
+def start(sizes: Mapping[str, Sequence[int] | int] | None = None, multiple: int = 1) -> None:
     """Check the command line of ``python -m monai.bundle run``, and sizes wherever it is called.
 
     Args:
@@ -40,9 +40,14 @@ def start(sizes: Mapping[str, Sequence[int]] | None = None, multiple: int = 1) -
     if "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
         _prepare_command_line()
     for name, size in (sizes or {}).items():
-        if len(size) != 2 or any(side < multiple or side % multiple for side in size):
-            fit = [max(1, round(side / multiple)) * multiple for side in size]
-            raise ConfigError(f"{name} {list(size)}", expected=f"two multiples of {multiple}", fix=f'--{name} "{fit}"')
+        sides = [size] if isinstance(size, int) else list(size)
+        if len(sides) != 2 or any(side < multiple or side % multiple for side in sides):
+            height, width = (max(1, round(side / multiple)) * multiple for side in (sides[0], sides[-1]))
+            raise ConfigError(
+                f"{name} {size} does not fit the network",
+                expected=f"height and width, multiples of {multiple}",
+                fix=f'--{name} "[{height}, {width}]"',
+            )
 
 
 def _prepare_command_line() -> None:

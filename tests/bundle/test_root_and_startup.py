@@ -129,9 +129,11 @@ def test_settings_of_an_args_file_are_checked_too(tmp_path, monkeypatch):
         startup.start()
 
 
-@pytest.mark.parametrize(("size", "fix"), [([200, 200], "[256, 256]"), ([0, 128], "[128, 128]"), ([100], "[128]")])
+@pytest.mark.parametrize(
+    ("size", "fix"), [([200, 200], "[256, 256]"), ([0, 128], "[128, 128]"), ([100], "[128, 128]"), (512, "[512, 512]")]
+)
 def test_a_size_that_the_network_cannot_halve_is_refused(size, fix):
     assert startup.start({"image_size": [256, 128]}, 128) is None
-    with pytest.raises(ConfigError, match="two multiples of 128") as raised:
+    with pytest.raises(ConfigError, match="does not fit the network") as raised:
         startup.start({"image_size": size}, 128)
     assert raised.value.fix == f'--image_size "{fix}"'

@@ -133,14 +133,6 @@ FOLDER_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "message"), FOLDER_FAULTS)
-def test_a_fault_of_a_pair_of_folders_is_named(tmp_path, spoil, message):
-    spoil(folder_pair(tmp_path))
-    with pytest.raises(DataError, match=message) as raised:
-        load_datalist(tmp_path, CLASSES)
-    assert raised.value.fix
-
-
 def resize_mask(folder):
     Image.fromarray(np.zeros((10, 10), np.uint8)).save(folder / "masks" / "case1.png")
 
@@ -180,9 +172,12 @@ DATALIST_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "message"), DATALIST_FAULTS)
-def test_a_fault_of_a_datalist_is_named(tmp_path, spoil, message):
-    spoil(write_datalist(tmp_path))
+@pytest.mark.parametrize(
+    ("make", "spoil", "message"),
+    [*((folder_pair, *fault) for fault in FOLDER_FAULTS), *((write_datalist, *fault) for fault in DATALIST_FAULTS)],
+)
+def test_a_fault_of_a_data_set_is_named(tmp_path, make, spoil, message):
+    spoil(make(tmp_path))
     with pytest.raises(DataError, match=message) as raised:
         load_datalist(tmp_path, CLASSES)
     assert raised.value.fix

@@ -28,19 +28,11 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     output = {"pred": (image[0] > 100).byte(), "probability": image / 250, "result": RESULT}
     (tmp_path / "w.pt").write_bytes(b"weights")
     cases = [{"image": str(tmp_path / "a.png"), "case_id": "sub/a"}]
-    engine = Engine(lambda engine, _: None)
-    writer = PredictionWriter(
-        tmp_path / "out", TolerantDataset(cases, dict), tmp_path / "w.pt", "hds_inbreast", "0.1.0"
-    )
-
-    @engine.on("STARTED")
-    def fill():
-        engine.state.batch, engine.state.output = [{"image": image, "case_id": "sub/a"}], [output]
-
-    writer.attach(engine)
-    writer._start(engine)
-    writer._write(SimpleNamespace(state=State(batch=[{"image": image, "case_id": "sub/a"}], output=[output])))
-    writer._finish(engine)
+    dataset = TolerantDataset(cases, dict)
+    writer = PredictionWriter(tmp_path / "out", dataset, tmp_path / "w.pt", "hds_inbreast", "0.1.0")
+    engine = SimpleNamespace(state=State(batch=[{"image": image, "case_id": "sub/a"}], output=[output]))
+    for step in (writer._start, writer._write, writer._finish):
+        step(engine)
     mask, probability = (np.asarray(Image.open(tmp_path / "out/sub" / f"a_{k}.png")) for k in ("mask", "probability"))
     assert np.array_equal(mask, (grey > 100) * 255)
     assert np.allclose(probability / 65535, grey / 250, atol=1e-4)
