@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..errors import DataError, ImageError, MissingError
-from .reader import MedicalReader, read_size
+from .masks import load_mask, mask_files
+from .reader import read_size
 
 __all__ = ["check_cases"]
 
@@ -37,7 +38,6 @@ def check_cases(
         DataError: On the first kind of fault found, with all its cases.
     """
     cases = [case for section in sections.values() for case in section]
-    readers = MedicalReader("mask", len(classes["seg"])) if "seg" in classes else None
     unreadable: list[str] = []
     sizes: list[str] = []
     values: list[str] = []
@@ -46,14 +46,14 @@ def check_cases(
         mask = case.get("label_seg")
         try:
             size = read_size(case["image"])
-            if mask is not None:
-                mask_size = read_size(mask)
-                if mask_size != size:
-                    sizes.append(f"{_name(mask)}: {_by(mask_size)}, its image {_by(size)}")
-                elif readers is not None:
-                    lesion = bool(readers.get_data(readers.read(mask))[0].any())
-                    if class_from_mask and case.get("label_cls") == int(not lesion):
-                        unlike.append(f"{_name(mask)}: label_cls {case['label_cls']}, mask {'not ' * lesion}empty")
+            sources = [] if mask is None else mask_files(mask)
+            others = [] if case.get("rescale_seg") else [(p, s) for p in sources if (s := read_size(p)) != size]
+            sizes += [f"{_name(path)}: {_by(other)}, its image {_by(size)}" for path, other in others]
+            if mask is not None and not others and "seg" in classes:
+                lesion = bool(load_mask(mask, size, len(classes["seg"]), bool(case.get("rescale_seg"))).any())
+                if class_from_mask and case.get("label_cls") == int(not lesion):
+                    name = _name(sources[0] if sources else case["image"])
+                    unlike.append(f"{name}: label_cls {case['label_cls']}, mask {'not ' * lesion}empty")
         except MissingError as error:
             unreadable.append(error.what)
         except ImageError as error:

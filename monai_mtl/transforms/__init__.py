@@ -3,6 +3,7 @@
 from .balanced_crop import RandBalancedCropd
 from .breast_crop import BreastForeground
 from .intensity import ScaleTo8Bitd
+from .load_mask import LoadMaskd
 from .results import ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 
@@ -12,6 +13,7 @@ __all__ = [
     "EnsureTaskLabelsd",
     "ForegroundProbabilityd",
     "ImageResultd",
+    "LoadMaskd",
     "MaskFromProbabilityd",
     "RandBalancedCropd",
     "ScaleTo8Bitd",

@@ -125,7 +125,7 @@ FOLDER_FAULTS = [
     (lambda f: shutil.copy(f / "images" / "case3.png", f / "images" / "case3.jpg"), "the same name"),
     (lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text() + "case3.png,p9,0\n"), "the same name"),
     (lambda f: (f / "labels.csv").write_bytes("image,patient_id\ncase0.png,M\xfcller".encode("latin-1")), "UTF-8"),
-    (lambda f: [p.unlink() for p in (f / "images").iterdir()], "no PNG or JPEG"),
+    (lambda f: [p.unlink() for p in (f / "images").iterdir()], "no images in"),
     (
         lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text().replace("label_cls", "split")),
         "unknown split",
@@ -225,7 +225,7 @@ def test_images_to_predict_are_listed_by_name(tmp_path):
     with pytest.raises(MissingError, match="no file or folder"):
         list_images(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no PNG or JPEG below"):
+    with pytest.raises(DataError, match="no PNG, JPEG, DICOM or NIfTI below"):
         list_images(tmp_path / "empty")
 
 

@@ -128,4 +128,6 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="classes must be"):
         MedicalReader(classes=1)
     assert MedicalReader().verify_suffix("a.JPG")
-    assert not MedicalReader().verify_suffix(["a.png", "a.dcm"])
+    assert not MedicalReader().verify_suffix(["a.dcm", "a.bmp"])
+    with pytest.raises(ValueError, match="voi must be"):
+        MedicalReader(voi="window")

@@ -29,9 +29,9 @@ def read(folder: Path) -> dict[str, list[dict]]:
     Raises:
         DataError: If images, masks or rows are missing.
     """
-    files = [p for p in sorted((folder / "images").iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+    files = [p for p in sorted((folder / "images").iterdir()) if p.name.lower().endswith(IMAGE_SUFFIXES)]
     if not files:
-        raise DataError(f"no PNG or JPEG in {folder / 'images'}", fix="put the images there")
+        raise DataError(f"no images in {folder / 'images'}", fix="put the images there")
     _refuse_twins([p.stem for p in files], "images/")
     images = {p.stem: p for p in files}
     rows = _rows(folder / "labels.csv")

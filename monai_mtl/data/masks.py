@@ -1,0 +1,77 @@
+"""A mask in any of the forms that a datalist may give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import PathLike
+from skimage.draw import polygon
+from skimage.transform import resize
+
+from ..errors import ImageError
+from .reader import MedicalReader
+
+__all__ = ["load_mask", "mask_files"]
+
+DOT = 3
+"""Outlines of fewer points are single pixels."""
+
+
+def mask_files(source: Any) -> list[Path]:
+    """Files that a mask is read from: one, several, or none.
+
+    Args:
+        source: As in :func:`load_mask`.
+    """
+    if isinstance(source, Mapping):
+        return []
+    return [Path(p) for p in ([source] if isinstance(source, (str, Path)) else source)]
+
+
+def load_mask(
+    source: PathLike | Sequence[PathLike] | Mapping[str, Any],
+    size: tuple[int, int],
+    classes: int = 2,
+    rescale: bool = False,
+) -> np.ndarray:
+    """Read or draw a mask on the grid of its image.
+
+    Args:
+        source: A file; a list of files, whose union counts (of two classes the larger); an empty list, for an
+            image where nothing was found; or ``{"polygons": [[[x, y], ...], ...]}`` in pixels, x to the
+            right, y down, whose union is class 1 and which is clipped to the image.
+        size: Width and height of the image.
+        classes: Number of classes.
+        rescale: Whether a file of another size may be brought to the grid, with nearest neighbour.
+
+    Returns:
+        Class indices ``(W, H)``, uint8.
+
+    Raises:
+        ImageError: If a file cannot be read or has another size.
+    """
+    mask = np.zeros(size, np.uint8)
+    if isinstance(source, Mapping):
+        for points in source["polygons"]:
+            x, y = np.asarray(points, dtype=float).reshape(-1, 2).T
+            columns, rows = polygon(x, y, size) if len(x) >= DOT else _dots(x, y, size)
+            mask[columns, rows] = 1
+        return mask
+    for path in mask_files(source):
+        part, _ = MedicalReader("mask", classes).get_data([path])
+        if part.shape != size and rescale:
+            part = resize(part, size, order=0, preserve_range=True, anti_aliasing=False).astype(np.uint8)
+        if part.shape != size:
+            what = f"{path} has {part.shape[0]} x {part.shape[1]} pixels, its image {size[0]} x {size[1]}"
+            raise ImageError(what, fix="export image and mask on one grid")
+        mask = np.maximum(mask, part)
+    return mask
+
+
+def _dots(x: np.ndarray, y: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    columns, rows = np.rint(x).astype(int), np.rint(y).astype(int)
+    inside = (columns >= 0) & (columns < size[0]) & (rows >= 0) & (rows < size[1])
+    return columns[inside], rows[inside]
