@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "DataError", "ImageError", "MissingError", "MonaiMtlError", "RunError", "own_error"]
+__all__ = [
+    "IMAGE_FAULTS",
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "MissingError",
+    "MonaiMtlError",
+    "RunError",
+    "own_error",
+]
 
 SHOWN = 10
+IMAGE_FAULTS: tuple[str, ...] = (
+    *("unreadable", "name", "frames", "size", "values", "lossy", "colour", "transparency", "non_finite"),
+    *("budget", "hash"),
+)
 
 
 class MonaiMtlError(Exception):
@@ -43,7 +56,26 @@ class DataError(MonaiMtlError, ValueError):
 
 
 class ImageError(DataError):
-    """One file that cannot be read as the image or mask it should be."""
+    """One file that cannot be read as the image or mask it should be.
+
+    Args:
+        what: As in :class:`MonaiMtlError`; names the file.
+        where: As there.
+        expected: As there.
+        fix: As there.
+        kind: One of :data:`IMAGE_FAULTS`, by which a check of a whole data set groups its findings.
+
+    Raises:
+        ValueError: If ``kind`` is unknown.
+    """
+
+    def __init__(
+        self, what: str, where: Iterable[object] = (), expected: str = "", fix: str = "", kind: str = "unreadable"
+    ) -> None:
+        if kind not in IMAGE_FAULTS:
+            raise ValueError(f"unknown kind '{kind}'")
+        super().__init__(what, where, expected, fix)
+        self.kind = kind
 
 
 class MissingError(MonaiMtlError, FileNotFoundError):

@@ -1,66 +1,92 @@
-"""Reader of PNG, JPEG, DICOM and NIfTI files that reads the right thing or says what is wrong.
+"""Reader of medical images that reads the right thing or says what is wrong.
 
 A MONAI ``ImageReader``: name it in any ``LoadImaged`` as ``"reader": "monai_mtl.data.MedicalReader"``.
-Arrays come in MONAI's order, first axis x (width), second y (height); a ``Transposed`` makes them rows
-first for a network.
+What it gives depends on the file and its arguments only, never on which packages are installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.config import PathLike
 from monai.data import ImageReader
 from monai.utils import MetaKeys, TraceKeys, ensure_tuple
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import ImageError, MissingError
-from .formats import read_dicom, read_dicom_size, read_nifti, read_nifti_size
-from .formats.dicom import VOI_RULES
+from ..errors import ImageError
+from .colours import grey_of
+from .formats import IMAGE_SUFFIXES, Decoded, ReadOptions, list_series, read_any, read_any_size
+from .mask_values import class_indices
 
 __all__ = ["IMAGE_SUFFIXES", "MedicalReader", "read_size"]
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".nii", ".nii.gz")
-NAMED_SO = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "dicom": (".dcm", ""), "nifti": (".nii", ".gz")}
-GREY_TOLERANCE = 8
-"""Largest difference between colour channels, of 255, that JPEG leaves in a grey picture."""
+logger = logging.getLogger("monai_mtl")
 
 
 class MedicalReader(ImageReader):
-    """Reads one grey image or one mask.
+    """Reads one picture or one mask: PNG, JPEG, TIFF, BMP, DICOM, NIfTI; MetaImage, NRRD, MINC where ITK is installed.
 
     A failure is raised by :meth:`get_data`, not by :meth:`read`, because ``LoadImage`` answers a failing
-    ``read`` by trying other readers.
+    ``read`` by trying other readers. docs/reference/reader.md holds every rule.
 
     Args:
-        kind: ``"image"`` gives grey values as stored (float32, 8 or 16 bits); the meta key ``bits`` says
-            which. ``"mask"`` gives class indices (uint8).
+        kind: ``"image"`` gives values as stored (float32); the meta key ``bits`` says of how many bits.
+            ``"mask"`` gives class indices (uint8).
         classes: Number of mask classes ``K``. A mask holds 0..K-1; with two classes also 0 and 255.
-        voi: For DICOM: ``"none"`` keeps the values after the modality LUT or rescale, ``"voi"`` applies the
-            VOI LUT or window of the file too.
-        max_bytes: Largest float32 image that is decoded; compared with the header first.
+        color: ``"grey"`` refuses pictures that show colours; ``"rgb"`` gives three channels of any picture.
+        voi: For DICOM, after the modality LUT or rescale: ``"none"``, ``"voi"`` (the file's VOI LUT or window)
+            or ``"percentile"`` (clipped to the 0.5th and 99.5th percentile).
+        alpha: What becomes of partly transparent pictures: ``"refuse"``, ``"drop"`` (the channel),
+            ``"black"`` or ``"white"`` (behind it).
+        exif: Whether photographs are turned upright as they say.
+        frame: Index of the frame or slice to read from files that hold several, which are refused otherwise.
+        non_finite: ``"refuse"`` values that are not finite, or make them ``"zero"`` with a notice.
+        mask_values: Class of each stored value or palette index of a mask.
+        mask_threshold: Stored values above it are class 1; needed for masks that were saved as JPEG.
+        force: Whether a DICOM file without its preamble is read.
+        reverse_indexing: Whether the first axis is x (width), as in MONAI; ``False`` gives rows first.
+        max_bytes: Largest float32 picture that is decoded; compared with the header first.
 
     Raises:
-        ValueError: If ``kind`` or ``voi`` is unknown or ``classes`` < 2.
+        ValueError: If an argument is none of these.
     """
 
     def __init__(
-        self, kind: str = "image", classes: int = 2, voi: str = "none", max_bytes: int = 1 << 29, **_: Any
+        self,
+        kind: str = "image",
+        classes: int = 2,
+        color: str = "grey",
+        voi: str = "none",
+        alpha: str = "refuse",
+        exif: bool = True,
+        frame: int | None = None,
+        non_finite: str = "refuse",
+        mask_values: Mapping[Any, int] | None = None,
+        mask_threshold: float | None = None,
+        force: bool = False,
+        reverse_indexing: bool = True,
+        max_bytes: int = 1 << 28,
+        **_: Any,
     ) -> None:
         super().__init__()
-        if kind not in ("image", "mask"):
-            raise ValueError(f"kind must be 'image' or 'mask', got '{kind}'")
+        choices = {"kind": ("image", "mask"), "color": ("grey", "rgb"), "non_finite": ("refuse", "zero")}
+        for name, value in (("kind", kind), ("color", color), ("non_finite", non_finite)):
+            if value not in choices[name]:
+                raise ValueError(f"{name} must be one of {choices[name]}, got '{value}'")
         if classes < 2:
             raise ValueError(f"classes must be >= 2, got {classes}")
-        if voi not in VOI_RULES:
-            raise ValueError(f"voi must be one of {VOI_RULES}, got '{voi}'")
-        self.kind = kind
-        self.classes = classes
-        self.voi = voi
-        self.max_bytes = max_bytes
+        self.kind, self.classes, self.color, self.non_finite = kind, classes, color, non_finite
+        # JSON has text for keys only.
+        self.mask_values = None if mask_values is None else {int(k): int(v) for k, v in mask_values.items()}
+        if self.mask_values is not None and not set(self.mask_values.values()) <= set(range(classes)):
+            raise ValueError(f"mask_values must lead to 0..{classes - 1}, got {mask_values}")
+        self.mask_threshold = mask_threshold
+        self.reverse_indexing = reverse_indexing
+        self.options = ReadOptions(voi, alpha, exif, frame, force, max_bytes)
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Whether the name ends in one of :data:`IMAGE_SUFFIXES`."""
@@ -77,10 +103,11 @@ class MedicalReader(ImageReader):
             img: What :meth:`read` returned: exactly one path.
 
         Returns:
-            Array ``(W, H)`` and its meta data, with ``bits``, ``spacing`` in x and y (mm, nan where the file
-            states none, as PNG and JPEG never do) and ``spacing_source``; from DICOM also ``modality``,
-            ``laterality``, ``view``, ``photometric`` (as stored) and ``voi``. The affine of an image without
-            spacing counts pixels.
+            Array ``(W, H)``, in colour ``(3, W, H)``, or with ``reverse_indexing=False`` ``(H, W)`` and
+            ``(3, H, W)``; and meta data: ``bits``, ``spacing`` in x and y (mm, nan where the file states none)
+            and ``spacing_source``, ``notices`` (what was repaired or is not known); from DICOM also
+            ``modality``, ``laterality``, ``view``, ``photometric`` (as stored) and ``voi``. The affine counts
+            pixels where the spacing is not known.
 
         Raises:
             MissingError: If there is no such file.
@@ -89,49 +116,55 @@ class MedicalReader(ImageReader):
         if len(img) != 1:
             raise ImageError(f"one file expected, got {len(img)}", img, fix="give one image a case")
         path = img[0]
-        kind = _format(path)
-        meta: dict[str, Any] = {"spacing": np.full(2, np.nan), "spacing_source": "none"}
-        if kind == "picture":
-            picture = _decode(path, self.max_bytes)
-            kind, bits = str(picture.format), 16 if picture.mode.startswith("I") else 8
-            array = self._mask_values(picture, path) if self.kind == "mask" else _grey(picture, path)
-        else:
-            array, bits, found = (
-                read_dicom(path, self.voi, self.max_bytes) if kind == "dicom" else read_nifti(path, self.max_bytes)
-            )
-            meta |= found
-            array = _without_colours(array, path) if array.ndim == 3 else array
-        _refuse_name(path, kind)
-        array = self._mask(array, path) if self.kind == "mask" else array.astype(np.float32, copy=False)
-        if not np.isfinite(array).all():
-            raise ImageError(f"{path} holds values that are not finite", fix="repair the image")
-        affine = np.diag([*np.nan_to_num(meta["spacing"], nan=1.0), 1.0])
-        meta |= {
-            "bits": bits,
-            MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape[::-1]),
-            MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder", list_series(path), fix="give one of its files")
+        content, decoded = read_any(path, self.options, self.kind == "mask")
+        array, notices = self._values(decoded, path, content)
+        notices = [*decoded.meta.pop("notices", []), *notices]
+        for notice in notices:
+            logger.warning("%s: %s", path.name, notice)
+        spacing = decoded.meta.get("spacing", np.full(2, np.nan))
+        axes = spacing if self.reverse_indexing else spacing[::-1]
+        affine = np.diag([*np.nan_to_num(axes, nan=1.0), 1.0])
+        colours = array.ndim == 3
+        if self.reverse_indexing:
+            # torch transposes several times faster than numpy.
+            array = torch.from_numpy(array).transpose(-1, -2).contiguous().numpy()
+        meta = {
+            "spacing": spacing,
+            "spacing_source": "none",
+            **decoded.meta,
+            "bits": decoded.bits,
+            "notices": "; ".join(notices),  # one text, so that samples collate
+            MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape[-2:]),
+            MetaKeys.ORIGINAL_CHANNEL_DIM: 0 if colours else float("nan"),
             MetaKeys.AFFINE: affine,
             MetaKeys.ORIGINAL_AFFINE: affine.copy(),
             MetaKeys.SPACE: TraceKeys.NONE,
         }
-        return np.ascontiguousarray(array.T), meta
+        return array, meta
 
-    def _mask_values(self, picture: Image.Image, path: Path) -> np.ndarray:
-        if picture.format == "JPEG":
-            raise ImageError(f"a JPEG cannot hold a mask: {path}", fix="save masks as PNG")
-        return np.asarray(picture) if picture.mode in ("L", "I", "I;16", "1") else _colour_to_grey(picture, path)
-
-    def _mask(self, array: np.ndarray, path: Path) -> np.ndarray:
-        found = np.unique(array)
-        if self.classes == 2 and found[-1] == 255 and set(found.tolist()) <= {0, 255}:
-            array = array // 255
-        elif not set(found.tolist()) <= set(range(self.classes)):
-            raise ImageError(
-                f"mask with undeclared values {found[:12].tolist()}: {path}",
-                expected=f"0..{self.classes - 1}" + (", or 0 and 255" if self.classes == 2 else ""),
-                fix="write one value a class, lossless",
-            )
-        return array.astype(np.uint8)
+    def _values(self, decoded: Decoded, path: Path, content: str) -> tuple[np.ndarray, list[str]]:
+        """Rows first: class indices ``(H, W)``, or float32 ``(H, W)`` or ``(3, H, W)``; and notices."""
+        array, notices = decoded.array, []
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            wrong = array.size - int(np.isfinite(array).sum())
+            if self.non_finite == "refuse":
+                what = f"{path} holds {wrong} of {array.size} values that are not finite"
+                fix = "repair the image, or set non_finite='zero' of MedicalReader"
+                raise ImageError(what, fix=fix, kind="non_finite")
+            notices.append(f"{wrong} of {array.size} values that are not finite were set to 0")
+            array = np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
+        if self.kind == "mask":
+            palette = decoded.meta.pop("palette", None)
+            settings = (self.classes, palette, self.mask_values, self.mask_threshold)
+            indices, told = class_indices(array, path, *settings, lossy=content == "JPEG")
+            return np.ascontiguousarray(indices), notices + told
+        if self.color == "rgb":
+            array = np.moveaxis(array, -1, 0) if array.ndim == 3 else np.broadcast_to(array, (3, *array.shape))
+        elif array.ndim == 3:
+            array = grey_of(array, path)
+        return np.require(array, np.float32, ["C", "W"]), notices
 
 
 def read_size(path: PathLike) -> tuple[int, int]:
@@ -139,86 +172,6 @@ def read_size(path: PathLike) -> tuple[int, int]:
 
     Raises:
         MissingError: If there is no such file.
-        ImageError: If it is none of the formats read here.
+        ImageError: If the header cannot be read.
     """
-    path = Path(path)
-    kind = _format(path)
-    if kind != "picture":
-        return read_dicom_size(path) if kind == "dicom" else read_nifti_size(path)
-    with _open(path) as picture:
-        exif = Image.Exif()
-        exif.load(picture.info.get("exif", b""))  # getexif() would decode the whole of a PNG
-        turned = exif.get(0x0112, 1) in (5, 6, 7, 8)
-        return picture.size[::-1] if turned else picture.size
-
-
-def _format(path: Path) -> str:
-    """What the content is, whatever the name says."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(132)
-    except FileNotFoundError as error:
-        raise MissingError(f"no such file: {path}", fix="correct the path") from error
-    except OSError as error:
-        raise ImageError(f"cannot read {path}: {error.strerror}", fix="give a file that can be read") from error
-    if start[128:] == b"DICM":
-        return "dicom"
-    nifti = start[:2] == b"\x1f\x8b" or path.suffix.lower() == ".nii"
-    return "nifti" if nifti else "picture"
-
-
-def _refuse_name(path: Path, kind: str) -> None:
-    if path.suffix.lower() not in NAMED_SO[kind]:
-        raise ImageError(
-            f"{path} is a {kind} file by its content", expected=" or ".join(NAMED_SO[kind]), fix="rename it"
-        )
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path, formats=("PNG", "JPEG"))
-    except FileNotFoundError as error:
-        raise MissingError(f"no such file: {path}", fix="correct the path") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        reason = "not a PNG or JPEG, DICOM or NIfTI" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise ImageError(f"cannot read {path}: {reason}", fix="save the image as PNG, JPEG, DICOM or NIfTI") from error
-
-
-def _decode(path: Path, max_bytes: int) -> Image.Image:
-    with _open(path) as picture:
-        needed = 4 * picture.width * picture.height * len(picture.getbands())
-        if needed > max_bytes:
-            what = f"{path} says {picture.width} x {picture.height} pixels, {needed} bytes when decoded"
-            raise ImageError(
-                what, expected=f"at most {max_bytes}", fix="raise max_bytes of MedicalReader if it is right"
-            )
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ImageError(f"{path} holds {picture.n_frames} frames", expected="one", fix="save one frame a file")
-        try:
-            picture.load()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ImageError(f"cannot read {path}: {error}", fix="copy or export the file again") from error
-        upright = ImageOps.exif_transpose(picture)
-        upright.format = picture.format
-        return upright
-
-
-def _grey(picture: Image.Image, path: Path) -> np.ndarray:
-    if picture.mode in ("L", "I", "I;16"):
-        return np.asarray(picture).astype(np.float32)
-    return _colour_to_grey(picture, path).astype(np.float32)
-
-
-def _colour_to_grey(picture: Image.Image, path: Path) -> np.ndarray:
-    """Grey values of a picture that is stored in colour but shows none."""
-    bands = np.asarray(picture.convert("RGBA"))
-    if bands[..., 3].min() < 255:
-        raise ImageError(f"{path} is partly transparent", fix="flatten it to a grey image")
-    return _without_colours(bands[..., :3], path)
-
-
-def _without_colours(bands: np.ndarray, path: Path) -> np.ndarray:
-    colours = bands.astype(np.int16)
-    if int((colours.max(axis=2) - colours.min(axis=2)).max()) > GREY_TOLERANCE:
-        raise ImageError(f"{path} is a colour image", expected="a grey one", fix="export it without colours")
-    return np.asarray(Image.fromarray(np.ascontiguousarray(bands, dtype=np.uint8)).convert("L"))
+    return read_any_size(Path(path), ReadOptions())

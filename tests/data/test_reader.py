@@ -85,13 +85,13 @@ def transparent() -> Image.Image:
 @pytest.mark.parametrize(
     ("write", "options", "reason"),
     [
-        (lambda p: p.write_text("<html>"), {}, "not a PNG or JPEG"),
-        (lambda p: p.write_bytes(b""), {}, "not a PNG or JPEG"),
+        (lambda p: p.write_text("<html>"), {}, "not an image of a known format"),
+        (lambda p: p.write_bytes(b""), {}, "it is empty"),
         (lambda p: colour().save(p), {}, "colour image"),
         (lambda p: transparent().save(p), {}, "transparent"),
         (two_frames, {}, "2 frames"),
         (lambda p: Image.fromarray(GREY).save(p), {"kind": "mask"}, "undeclared values"),
-        (lambda p: Image.fromarray(GREY).save(p, format="JPEG"), {"kind": "mask"}, "a JPEG cannot hold a mask"),
+        (lambda p: Image.fromarray(GREY).save(p, format="JPEG"), {}, "a JPEG file by its content"),
         (lambda p: Image.fromarray(np.full((6, 4), 2, np.uint8)).save(p), {"kind": "mask"}, "undeclared values"),
     ],
 )
@@ -128,6 +128,7 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="classes must be"):
         MedicalReader(classes=1)
     assert MedicalReader().verify_suffix("a.JPG")
-    assert not MedicalReader().verify_suffix(["a.dcm", "a.bmp"])
+    assert MedicalReader().verify_suffix(["a.dcm", "a.nii.gz"])
+    assert not MedicalReader().verify_suffix(["a.dcm", "a.gif"])
     with pytest.raises(ValueError, match="voi must be"):
         MedicalReader(voi="window")

@@ -9,85 +9,124 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.errors import InvalidDicomError
+from pydicom.misc import is_dicom
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 
 from ...errors import ImageError
+from .options import COPY, Decoded, ReadOptions, refuse_large, shorten
 
-__all__ = ["VOI_RULES", "read_dicom", "read_dicom_size"]
+__all__ = ["list_series", "read_dicom", "read_dicom_size"]
 
-VOI_RULES = ("none", "voi")
 NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PhotometricInterpretation", "PixelRepresentation")
 GREY = ("MONOCHROME1", "MONOCHROME2")
-COPY = "copy or export the file again"
 FAULTS = (AttributeError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, RecursionError)
 FAULTS += (RuntimeError, StructError, TypeError, ValueError, zlib.error)  # type: ignore[assignment]
 CHUNK = 1 << 20
+BARE: dict[Any, UID] = {
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
+}
+"""Transfer syntax of a file that names none, by what pydicom found: implicit VR, little endian."""
+PERCENTILES = (0.5, 99.5)
+"""What ``voi="percentile"`` clips to, in percent of the pixels."""
 
 
-def read_dicom(path: Path, voi: str, max_bytes: int) -> tuple[np.ndarray, int, dict[str, Any]]:
+def read_dicom(path: Path, options: ReadOptions) -> Decoded:
     """Decode a single frame.
 
-    Modality LUT or rescale are applied, then the VOI LUT or window if ``voi`` is ``"voi"``; MONOCHROME1 is
-    inverted within its range, so that larger is always brighter.
+    Modality LUT or rescale are applied, then what ``options.voi`` says; MONOCHROME1 is inverted within its
+    range, so that larger is always brighter; a palette becomes colours.
 
     Args:
-        path: File with the DICOM preamble.
-        voi: ``"none"`` or ``"voi"``.
-        max_bytes: Largest size of the decoded image; compared with the header before decoding.
+        path: File.
+        options: ``voi``, ``frame``, ``force`` and ``max_bytes`` count.
 
     Returns:
         Array ``(H, W)`` or ``(H, W, 3)``, bits stored, and meta data without identity.
 
     Raises:
-        ImageError: If the file is damaged, holds no single frame, or is too large.
+        ImageError: If the file is damaged, holds no single frame and none is chosen, or is too large.
     """
-    header = _header(path, max_bytes)
-    _refuse_size(header, path, max_bytes)
+    header = _header(path, options)
+    frames = _refuse_size(header, path, options)
     try:
-        # One decoder a syntax, so that the result does not depend on what else is installed.
-        jpeg = header.file_meta.TransferSyntaxUID == JPEGBaseline8Bit
-        compressed = header.file_meta.TransferSyntaxUID.is_compressed
-        plugin = ("pillow" if jpeg else "pylibjpeg") if compressed else ""
-        array = pixel_array(header, decoding_plugin=plugin)
+        array = _frame(header, options.frame if frames > 1 else None)
         if array.shape[:2] != (header.Rows, header.Columns):
             raise ValueError(f"decoded {array.shape[:2]} pixels, the header says {header.Rows} x {header.Columns}")
-        array = _meaning(array, header, voi)
+        array = _meaning(array, header, options.voi)
+        meta = _meta(header, options.voi)
     except FAULTS as error:
-        raise ImageError(f"cannot decode {path}: {_short(error)}", fix=_fix(error)) from error
-    return array, int(header.BitsStored), _meta(header, voi)
+        raise ImageError(f"cannot decode {path}: {shorten(error)}", fix=_fix(error)) from error
+    return Decoded(array, int(header.BitsStored), meta)
 
 
-def read_dicom_size(path: Path) -> tuple[int, int]:
+def read_dicom_size(path: Path, options: ReadOptions) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
 
     Raises:
         ImageError: If the header is damaged.
     """
     try:
-        header = pydicom.dcmread(path, specific_tags=["Rows", "Columns"], stop_before_pixels=True)
+        wanted = ["Rows", "Columns"]
+        header = pydicom.dcmread(path, specific_tags=wanted, stop_before_pixels=True, force=options.force)
         return int(header.Columns), int(header.Rows)
     except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {_short(error)}", fix=COPY) from error
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
 
 
-def _header(path: Path, max_bytes: int) -> pydicom.Dataset:
+def list_series(folder: Path) -> list[str]:
+    """One line for each DICOM series in a folder: modality, number of files, and the name of one."""
+    found: dict[str, list[Path]] = {}
+    modality: dict[str, str] = {}
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        try:
+            header = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID", "Modality"], stop_before_pixels=True)
+        except FAULTS:
+            continue  # not DICOM
+        series = str(header.get("SeriesInstanceUID") or "")
+        found.setdefault(series, []).append(path)
+        modality[series] = str(header.get("Modality") or "?")
+    return [f"series of {len(files)} ({modality[name]}), such as {files[0].name}" for name, files in found.items()]
+
+
+def _header(path: Path, options: ReadOptions) -> pydicom.Dataset:
     try:
-        if path.stat().st_size > max_bytes:
-            raise ValueError(f"more than {max_bytes} bytes")
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            _refuse_bomb(path, max_bytes)
-        header = pydicom.dcmread(path)
+        if path.stat().st_size > options.max_bytes:
+            raise ValueError(f"more than {options.max_bytes} bytes")
+        bare = options.force and not is_dicom(path)
+        if not bare:
+            meta = pydicom.filereader.read_file_meta_info(path)
+            if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+                _refuse_bomb(path, options.max_bytes)
+        header = pydicom.dcmread(path, force=bare)
+        if bare and "TransferSyntaxUID" not in header.file_meta:
+            header.file_meta.TransferSyntaxUID = BARE[header.original_encoding]
         missing = [name for name in (*NEEDED, "PixelData") if header.get(name) is None]
-        frames = int(header.get("NumberOfFrames") or 1)
+    except InvalidDicomError as error:
+        fix = "export it again, or read it with force=True of MedicalReader"
+        raise ImageError(f"cannot read {path}: no DICOM preamble", fix=fix) from error
     except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {_short(error)}", fix=COPY) from error
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
     if missing:
         raise ImageError(f"{path} holds no image: no {', '.join(missing)}", fix="leave it out")
-    if frames != 1:
-        raise ImageError(f"{path} holds {frames} frames", expected="one", fix="save one frame a file")
     return header
+
+
+def _frame(header: pydicom.Dataset, index: int | None) -> np.ndarray:
+    # One decoder a syntax, so that the result does not depend on what else is installed.
+    syntax = header.file_meta.TransferSyntaxUID
+    plugin = ("pillow" if syntax == JPEGBaseline8Bit else "pylibjpeg") if syntax.is_compressed else ""
+    return pixel_array(header, index=index, decoding_plugin=plugin, view_only=True)
 
 
 def _refuse_bomb(path: Path, max_bytes: int) -> None:
@@ -102,15 +141,27 @@ def _refuse_bomb(path: Path, max_bytes: int) -> None:
             raise ValueError(f"inflates to more than {max_bytes} bytes")
 
 
-def _refuse_size(header: pydicom.Dataset, path: Path, max_bytes: int) -> None:
-    pixels = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel") or 1)
-    if pixels * 4 > max_bytes:
-        what = f"{path} says {header.Rows} x {header.Columns} pixels, {pixels * 4} bytes when decoded"
-        raise ImageError(what, expected=f"at most {max_bytes}", fix="raise max_bytes of MedicalReader if so")
-    if not header.file_meta.TransferSyntaxUID.is_compressed:
-        size, expected = len(header.PixelData), -(-pixels * int(header.BitsAllocated) // 8)
+def _refuse_size(header: pydicom.Dataset, path: Path, options: ReadOptions) -> int:
+    """Number of frames, after everything that the header promises was compared with the file."""
+    try:
+        pixels = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel") or 1)
+        frames, allocated = int(header.get("NumberOfFrames") or 1), int(header.BitsAllocated)
+        compressed = header.file_meta.TransferSyntaxUID.is_compressed
+    except FAULTS as error:
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
+    refuse_large(path, pixels, options)
+    if options.frame is not None and not options.frame < frames:
+        raise ImageError(f"{path} has no frame {options.frame}", expected=f"0..{frames - 1}", kind="frames")
+    if options.frame is None and frames != 1:
+        fix = "save one frame a file, or name one with frame of MedicalReader"
+        raise ImageError(f"{path} holds {frames} frames", expected="one", fix=fix, kind="frames")
+    # Chroma of half the width is stored for YBR_FULL_422 only.
+    stored = pixels * 2 // 3 if header.PhotometricInterpretation == "YBR_FULL_422" else pixels
+    if not compressed:
+        size, expected = len(header.PixelData), -(-stored * frames * allocated // 8)
         if size not in (expected, expected + expected % 2):
             raise ImageError(f"{path} holds {size} bytes of pixels", expected=f"{expected}, says its header", fix=COPY)
+    return frames
 
 
 def _meaning(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.ndarray:
@@ -132,10 +183,9 @@ def _meaning(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.ndarray
         if header.get("VOILUTSequence"):
             ends = np.array([0, (1 << int(header.VOILUTSequence[0].LUTDescriptor[2])) - 1])
         array = apply_voi_lut(array, header)
-    if photometric == "MONOCHROME1":
-        total = ends.sum()
-        array = (total - array.astype(np.float32 if array.dtype.kind == "f" else np.int64)).astype(array.dtype)
-    return array
+    if voi == "percentile":
+        array = np.clip(array, *np.percentile(array, PERCENTILES).astype(array.dtype))
+    return ends.sum().astype(array.dtype) - array if photometric == "MONOCHROME1" else array
 
 
 def _meta(header: pydicom.Dataset, voi: str) -> dict[str, Any]:
@@ -172,10 +222,6 @@ def _spacing(header: pydicom.Dataset) -> tuple[np.ndarray, str]:
 def _pair(value: Any) -> np.ndarray | None:
     pair = np.array([float(v) for v in value] if value is not None else [])[::-1]
     return pair if pair.shape == (2,) and bool((np.isfinite(pair) & (pair > 0)).all()) else None
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _fix(error: BaseException) -> str:

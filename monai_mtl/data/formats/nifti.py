@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import logging
+import math
 import zlib
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import nibabel
 import numpy as np
@@ -14,60 +14,57 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from ...errors import ImageError
+from .options import COPY, Decoded, ReadOptions, refuse_large, shorten
 
 __all__ = ["read_nifti", "read_nifti_size"]
-
-logger = logging.getLogger("monai_mtl")
 
 HEADERS = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
 ROOM = 1 << 20
 """What a header with its extensions may take on top of the pixels."""
-COPY = "copy or export the file again"
 FAULTS = (EOFError, HeaderDataError, ImageFileError, OSError, OverflowError, TypeError, ValueError, zlib.error)
 
 
-def read_nifti(path: Path, max_bytes: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Decode a file that holds one slice.
+def read_nifti(path: Path, options: ReadOptions) -> Decoded:
+    """Decode one slice.
 
     A compressed stream is read to its end, so that its checksum counts: nibabel alone stops after the last
     voxel and never sees it.
 
     Args:
         path: ``.nii`` or ``.nii.gz``.
-        max_bytes: Largest size of the decoded image.
+        options: ``frame`` (index along the third axis) and ``max_bytes`` count.
 
     Returns:
         Array ``(H, W)`` (the file's first axis is x), bits a pixel, and meta data.
 
     Raises:
-        ImageError: If the file is damaged, too large, or holds no single slice.
+        ImageError: If the file is damaged, too large, or holds no single slice and none is chosen.
     """
-    content = _content(path, max_bytes + ROOM)
+    content = _content(path, options.max_bytes + ROOM)
     try:
         image = _open(content)
         shape, header = image.shape, image.header
-        _refuse_shape(shape, path)
-        needed = int(np.prod(shape, dtype=object)) * header.get_data_dtype().itemsize
-        if needed > max_bytes:
-            raise ValueError(f"{needed} bytes of pixels, more than {max_bytes}")
-        if len(content) < int(header["vox_offset"]) + needed:
-            raise ValueError(f"{len(content)} bytes, its header needs {int(header['vox_offset']) + needed}")
+        index = _slice(shape, path, options.frame)
+        refuse_large(path, int(shape[0]) * int(shape[1]), options)
+        needed = int(header["vox_offset"]) + math.prod(map(int, shape)) * header.get_data_dtype().itemsize
+        if len(content) < needed:
+            raise ValueError(f"{len(content)} bytes, its header needs {needed}")
         spacing = np.array(header.get_zooms()[:2], dtype=float)
         if not bool((np.isfinite(spacing) & (spacing > 0)).all()):
             raise ValueError(f"pixel spacing {spacing.tolist()}")
         if header.get_data_dtype().kind not in "iuf":
             raise ValueError(f"pixels of type {header.get_data_dtype()}")
-        array = np.asanyarray(image.dataobj).reshape(shape[:2])
+        array = np.asanyarray(image.dataobj[index])
+        broken, codes = not np.isfinite(header.get_sform()).all(), (header["qform_code"], header["sform_code"])
     except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {' '.join(str(error).split())[:200]}", fix=COPY) from error
-    if not np.isfinite(header.get_sform()).all():
-        logger.warning("%s: its sform is not finite and was left out; spacing from pixdim", path.name)
-    elif int(header["qform_code"]) == int(header["sform_code"]) == 0:
-        logger.warning("%s: no orientation (qform and sform are 0): left and right are not known", path.name)
-    return array.T, 8 * header.get_data_dtype().itemsize, {"spacing": spacing, "spacing_source": "pixdim"}
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
+    notices = ["its sform is not finite and was left out; spacing from pixdim"] if broken else []
+    notices += ["no orientation (qform and sform are 0): left and right are not known"] if codes == (0, 0) else []
+    meta = {"spacing": spacing, "spacing_source": "pixdim", "notices": notices}
+    return Decoded(array.T, 8 * header.get_data_dtype().itemsize, meta)
 
 
-def read_nifti_size(path: Path) -> tuple[int, int]:
+def read_nifti_size(path: Path, options: ReadOptions) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
 
     Raises:
@@ -77,8 +74,8 @@ def read_nifti_size(path: Path) -> tuple[int, int]:
         with _stream(path) as file:
             shape = _open(file.read(1024) + bytes(1024)).shape
     except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {' '.join(str(error).split())[:200]}", fix=COPY) from error
-    _refuse_shape(shape, path)
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
+    _slice(shape, path, options.frame)
     return int(shape[0]), int(shape[1])
 
 
@@ -89,7 +86,7 @@ def _content(path: Path, limit: int) -> bytes:
             if len(content) > limit or file.read(1):
                 raise ValueError(f"more than {limit} bytes")
     except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {' '.join(str(error).split())[:200]}", fix=COPY) from error
+        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
     return content
 
 
@@ -100,10 +97,20 @@ def _open(content: bytes) -> nibabel.Nifti1Image:
     return kind.from_bytes(content)
 
 
-def _refuse_shape(shape: tuple[int, ...], path: Path) -> None:
-    if len(shape) < 2 or min(shape) < 1 or any(side != 1 for side in shape[2:]):
-        what = f"{path} holds {' x '.join(map(str, shape))} voxels"
-        raise ImageError(what, expected="one slice", fix="save one slice a file")
+def _slice(shape: tuple[int, ...], path: Path, frame: int | None) -> tuple[slice | int, ...]:
+    """Index of the slice to read; refuses volumes unless ``frame`` says which of theirs."""
+    slices = shape[2] if len(shape) > 2 else 1
+    held = " x ".join(map(str, shape))
+    if len(shape) < 2 or min(shape) < 1 or any(side != 1 for side in shape[3:]):
+        raise ImageError(
+            f"{path} holds {held} voxels", expected="one slice", fix="save one slice a file", kind="frames"
+        )
+    if frame is None and slices != 1:
+        fix = "save one slice a file, or name one with frame of MedicalReader"
+        raise ImageError(f"{path} holds {held} voxels", expected="one slice", fix=fix, kind="frames")
+    if frame is not None and frame >= slices:
+        raise ImageError(f"{path} has no slice {frame}", expected=f"0..{slices - 1}", kind="frames")
+    return (slice(None), slice(None), *([frame or 0] if len(shape) > 2 else []), *[0] * (len(shape) - 3))
 
 
 def _stream(path: Path) -> IO[bytes]:
