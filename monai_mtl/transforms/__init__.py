@@ -4,6 +4,7 @@ from .balanced_crop import RandBalancedCropd
 from .breast_crop import BreastForeground
 from .intensity import ScaleTo8Bitd
 from .load_mask import LoadMaskd
+from .resize import SeparableResize, SeparableResized
 from .results import ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 
@@ -17,5 +18,7 @@ __all__ = [
     "MaskFromProbabilityd",
     "RandBalancedCropd",
     "ScaleTo8Bitd",
+    "SeparableResize",
+    "SeparableResized",
     "UnpackTasksd",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from monai.config import NdarrayOrTensor
 from monai.transforms.utils import get_largest_connected_component_mask
@@ -14,6 +15,9 @@ from torch import Tensor
 from ..errors import DataError
 
 __all__ = ["BreastForeground"]
+
+OTSU_BINS = 256
+"""Of scikit-image, for floating point images."""
 
 
 class BreastForeground:
@@ -56,16 +60,32 @@ class BreastForeground:
             DataError: If the image is constant or nothing exceeds the threshold.
         """
         grey = convert_to_tensor(image, track_meta=False)
-        if bool((grey == grey.flatten()[0]).all()):
+        low, high = torch.aminmax(grey)
+        if bool(low == high):
             raise DataError(f"{_name(image)} is blank: every pixel has the same value", fix="leave it out")
         otsu = self.threshold == "otsu"
-        level = self.otsu_fraction * threshold_otsu(grey.numpy()) if otsu else float(self.threshold)
+        level = self.otsu_fraction * _otsu(grey.numpy()) if otsu else float(self.threshold)
         above = grey > level
         if not bool(above.any()):
             fix = "lower the threshold of BreastForeground"
             raise DataError(f"no breast found in {_name(image)}: no pixel above {level:g}", fix=fix)
+        columns_first = above.stride(-2) == 1  # labelling is quickest along the memory
+        above = above.mT if columns_first else above
         breast = torch.as_tensor(get_largest_connected_component_mask(above)).bool()
+        breast = breast.mT if columns_first else breast
         return breast.any(dim=-2, keepdim=True).expand_as(breast) if self.whole_columns else breast
+
+
+def _otsu(grey: np.ndarray) -> float:
+    """scikit-image's threshold; stored integers are counted first, since a histogram of floats takes thrice as long."""
+    values = grey.ravel(order="K")
+    whole = values.astype(np.uint16) if values.min() >= 0 and values.max() < 1 << 16 else None
+    if whole is None or not np.array_equal(whole, values):
+        return float(threshold_otsu(values))
+    counts = np.bincount(whole)
+    ends = (int(np.flatnonzero(counts)[0]), len(counts) - 1)
+    histogram, edges = np.histogram(np.arange(len(counts)), OTSU_BINS, ends, weights=counts)
+    return float(threshold_otsu(hist=(histogram, (edges[:-1] + edges[1:]) / 2)))
 
 
 def _name(image: object) -> str:

@@ -37,10 +37,10 @@ class ScaleTo8Bitd(MapTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             image = d[key].float()
-            if not bool(torch.isfinite(image).all()):
+            low, high = torch.aminmax(image)  # either tells of a value that is not finite
+            if not bool(torch.isfinite(low) & torch.isfinite(high)):
                 raise ImageError(f"non-finite values in {data.get('case_id', key)}", fix="repair the image")
             if getattr(image, "meta", {}).get("bits", 8) > 8:
-                low, high = image.min(), image.max()
                 image = (image - low) * (255.0 / (high - low).clamp_min(1e-6))
             d[key] = image
         return d
