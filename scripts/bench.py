@@ -27,6 +27,7 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
+from monai_mtl.data import MedicalReader
 from monai_mtl.transforms import BreastForeground, ScaleTo8Bitd, SeparableResized
 
 ROOT = Path(__file__).parents[1]
@@ -67,9 +68,12 @@ def loading(path: Path) -> tuple[Step, Step]:
             Transposed("image", (0, 2, 1)),
         ]
     )
-    reader = {"reader": "monai_mtl.data.MedicalReader", "reverse_indexing": False}
+    reader = MedicalReader(reverse_indexing=False)
     ours = Compose(
-        [LoadImaged("image", ensure_channel_first=True, **reader), SeparableResized("image", TARGET, mode="area")]
+        [
+            LoadImaged("image", reader=reader, ensure_channel_first=True),
+            SeparableResized("image", TARGET, mode="area"),
+        ]
     )
     return (lambda: theirs({"image": path})["image"]), (lambda: ours({"image": path})["image"])
 

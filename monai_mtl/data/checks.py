@@ -2,114 +2,206 @@
 
 from __future__ import annotations
 
-import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tqdm import tqdm
+import numpy as np
 
-from ..errors import DataError, ImageError, MissingError
-from .masks import load_mask, mask_files
-from .reader import read_size
+from .facts import Facts, Names, gather
+from .findings import KINDS, Finding, Report, finding
+from .relations import duplicates, listed_twice, patients_in_two_sections
+from .unused import unused_files
 
-__all__ = ["check_cases"]
+__all__ = ["EMPTY_CLASSES", "examine_cases"]
 
-logger = logging.getLogger("monai_mtl")
+EMPTY_CLASSES = frozenset(
+    ("normal", "no mass", "no lesion", "no finding", "nothing", "none", "negative", "healthy", "background", "absent")
+)
+"""Classes whose mask may be empty; small letters, blanks for underscores and hyphens."""
+RARE = 0.05
+"""Share of the labelled cases below which a class is told to be rare."""
+SPREAD = 5.0
+"""Times the median spacing at which a spacing is told to be far off: 10 is a unit (cm for mm)."""
+ACROSS, ENOUGH = 0.02, 50
+"""Share of images that lie the other way which is told, and the number of images from which on it is."""
 
-MANY = 100
 
-
-def check_cases(
-    sections: Mapping[str, Sequence[dict]], classes: Mapping[str, Sequence[str]], class_from_mask: bool = False
-) -> None:
-    """Raise one error that names every case with the same fault.
-
-    Checked in this order: files exist and can be opened, each mask has the size of its image, mask values
-    are declared, the class agrees with the mask, classes are declared, some training case has a label for
-    each task, no image or name is listed twice, no patient is in two sections.
+def examine_cases(
+    sections: Mapping[str, Sequence[dict]],
+    classes: Mapping[str, Sequence[str]],
+    class_from_mask: bool = False,
+    *,
+    facts: Sequence[Facts] | None = None,
+    names: Names | None = None,
+    reader: Mapping[str, Any] | None = None,
+    empty_classes: Collection[str] = EMPTY_CLASSES,
+    ignored: Sequence[str] = (),
+    others: Sequence[Path] = (),
+    findings: Sequence[Finding] = (),
+) -> Report:
+    """Look at the whole data set and report all that is wrong with it at once. Raises nothing.
 
     Args:
         sections: Resolved cases by section, as :func:`load_datalist` makes them.
         classes: Class names by task; ``seg`` is the mask's.
         class_from_mask: Whether ``label_cls`` 1 means that the mask is not empty, and 0 that it is.
-
-    Raises:
-        DataError: On the first kind of fault found, with all its cases.
+        facts: Of all cases in the order of the sections, where they were gathered before.
+        names: How files are called; with a folder, unused files are looked for in it.
+        reader: Options of :class:`monai_mtl.data.MedicalReader` for the images.
+        empty_classes: Names of ``label_cls`` whose mask file may be empty.
+        ignored: Patterns of files that belong to no case on purpose.
+        others: Files or folders that are no part of the data.
+        findings: What was found before.
     """
+    names = names or Names()
     cases = [case for section in sections.values() for case in section]
-    unreadable: list[str] = []
-    sizes: list[str] = []
-    values: list[str] = []
-    unlike: list[str] = []
-    for case in tqdm(cases, desc="checking the data", leave=False, disable=True if len(cases) < MANY else None):
-        mask = case.get("label_seg")
-        try:
-            size = read_size(case["image"])
-            sources = [] if mask is None else mask_files(mask)
-            others = [] if case.get("rescale_seg") else [(p, s) for p in sources if (s := read_size(p)) != size]
-            sizes += [f"{_name(path)}: {_by(other)}, its image {_by(size)}" for path, other in others]
-            if mask is not None and not others and "seg" in classes:
-                lesion = bool(load_mask(mask, size, len(classes["seg"]), bool(case.get("rescale_seg"))).any())
-                if class_from_mask and case.get("label_cls") == int(not lesion):
-                    name = _name(sources[0] if sources else case["image"])
-                    unlike.append(f"{name}: label_cls {case['label_cls']}, mask {'not ' * lesion}empty")
-        except MissingError as error:
-            unreadable.append(error.what)
-        except ImageError as error:
-            (values if "undeclared" in error.what else unreadable).append(error.what)
-    _refuse(cases, unreadable, "cannot be read", "correct the list or copy the files again")
-    _refuse(cases, sizes, "have a mask of another size", "export image and mask on one grid")
-    _refuse(cases, values, "have a mask with undeclared values", f"use 0..K-1 for {list(classes.get('seg', []))}")
-    fix = "this class says whether the mask holds a lesion; correct the label or the mask"
-    _refuse(cases, unlike, "have a class that disagrees with their mask", fix)
-    for task, names in classes.items():
+    where = [name for name, section in sections.items() for _ in section]
+    if facts is None:
+        facts = gather(cases, classes, names, reader)
+    found = [*findings, *_files(cases, facts, classes.get("seg", ()))]
+    found += _masks(cases, facts, classes, class_from_mask, empty_classes, names)
+    found += _labels(sections, cases, classes, names)
+    nameless = [(str(case["case_id"]), "") for case in cases if not case.get("patient_id")]
+    said = "have no patient_id: whether a patient is in two sections is not known"
+    found += finding("no_patient_id", nameless, len(cases), "warning", said)
+    found += listed_twice(cases, where, names)
+    found += patients_in_two_sections(cases, where)
+    found += duplicates(cases, where, facts, names)
+    if names.folder is not None:
+        found += unused_files(cases, names, ignored, others)
+    found += _grids(cases, facts, names)
+    return Report(len(cases), found, _overview(sections, cases, facts, classes))
+
+
+def _files(cases: Sequence[dict], facts: Sequence[Facts], mask_classes: Sequence[str]) -> list[Finding]:
+    faults: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for case, fact in zip(cases, facts, strict=True):
+        for kind, line in dict.fromkeys(fact.faults):
+            faults[kind].append((str(case["case_id"]), line))
+    count = {kind: len({case for case, _ in found}) for kind, found in faults.items()}
+    fixes = {"values": f"use 0..{len(mask_classes) - 1} for {list(mask_classes)}, lossless"} if mask_classes else {}
+    return [
+        one
+        for kind, found in faults.items()
+        for one in finding(kind, found, len(cases), count=count[kind], fix=fixes.get(kind, ""))
+    ]
+
+
+def _masks(
+    cases: Sequence[dict],
+    facts: Sequence[Facts],
+    classes: Mapping[str, Sequence[str]],
+    class_from_mask: bool,
+    empty_classes: Collection[str],
+    names: Names,
+) -> list[Finding]:
+    """Whether masks and classes speak of the same thing."""
+    unlike, empty = [], []
+    for case, fact in zip(cases, facts, strict=True):
+        label, lesion = case.get("label_cls"), fact.lesion
+        if lesion is None or not isinstance(label, int):
+            continue
+        source = case["label_seg"]
+        name = names.file(case["image"] if isinstance(source, Mapping) or not source else _first(source), case)
+        if class_from_mask:
+            if label == int(not lesion):
+                unlike.append((str(case["case_id"]), f"{name}: label_cls {label}, mask {'not ' * lesion}empty"))
+        # Only a file may be empty by mistake: [] says that somebody looked and found nothing.
+        elif not lesion and source and not isinstance(source, Mapping) and 0 <= label < len(classes.get("cls", ())):
+            called = classes["cls"][label]
+            if " ".join(called.lower().replace("_", " ").replace("-", " ").split()) not in empty_classes:
+                empty.append((str(case["case_id"]), f"{name}: {called}"))
+    return finding("class_mask", unlike, len(cases)) + finding("empty_mask", empty, len(cases))
+
+
+def _first(source: Any) -> object:
+    return source[0] if isinstance(source, list) else source
+
+
+def _labels(
+    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], classes: Mapping[str, Sequence[str]], names: Names
+) -> list[Finding]:
+    found: list[Finding] = []
+    for task, called in classes.items():
+        key = f"label_{task}"
         if task != "seg":
-            wrong = [f"{_name(c['image'])}: {c[f'label_{task}']!r}" for c in cases if not _declared(c, task, names)]
-            _refuse(cases, wrong, f"have an undeclared label_{task}", f"use 0..{len(names) - 1} for {list(names)}")
-        if not any(f"label_{task}" in c or (task == "cls" and "label_seg" in c) for c in sections["training"]):
-            raise DataError(
-                f"no training case has a label_{task}",
-                expected=f"label_{task} for at least some cases; classes {list(names)}",
-                fix="add the labels to the data set",
-            )
-    nameless = sum("patient_id" not in case for case in cases)
-    if nameless:
-        logger.warning(
-            "%d of %d cases have no patient_id: whether a patient is in two sections is not known", nameless, len(cases)
-        )
-    _refuse_shared(sections, cases, "image", "are listed more than once", "list each image once")
-    _refuse_shared(sections, cases, "case_id", "have the same case_id", "give each case a name of its own")
-    _refuse_shared(sections, cases, "patient_id", "have their patient in two sections", "keep each patient in one")
+            wrong = [case for case in cases if not _declared(case.get(key), called)]
+            lines = [(str(c["case_id"]), f"{names.file(c['image'], c)}: {c[key]!r}") for c in wrong]
+            fix = f"use 0..{len(called) - 1} for {list(called)}"
+            found += finding("undeclared_class", lines, len(cases), said=f"have an undeclared {key}", fix=fix)
+            counts = Counter(case[key] for case in cases if isinstance(case.get(key), int))
+            rare = [i for i in range(len(called)) if 0 < counts[i] < RARE * sum(counts.values())]
+            few = [(str(case["case_id"]), f"{called[case[key]]}") for case in cases if case.get(key) in rare]
+            found += finding("class_balance", few, len(cases), "warning")
+        if not any(key in case or (task == "cls" and "label_seg" in case) for case in sections["training"]):
+            expected = f"{key} for at least some cases; classes {list(called)}"
+            what = f"no training case has a {key}"
+            found.append(Finding("no_labels", "error", what, (), (), expected, KINDS["no_labels"][1]))
+    return found
 
 
-def _refuse(cases: Sequence[dict], faults: list[str], what: str, fix: str, count: int | None = None) -> None:
-    if faults:
-        raise DataError(f"{count or len(faults)} of {len(cases)} cases {what}", faults, fix=fix)
-
-
-def _refuse_shared(
-    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], key: str, what: str, fix: str
-) -> None:
-    seen: dict[str, list[str]] = defaultdict(list)
-    for section, members in sections.items():
-        for case in members:
-            if case.get(key) is not None:
-                seen[str(case[key])].append(section)
-    # An image may be listed once, a patient as often as he likes in one section.
-    shared = {v: where for v, where in seen.items() if len(set(where) if key == "patient_id" else where) > 1}
-    faults = [f"{_name(value)}: {', '.join(sorted(set(where)))}" for value, where in shared.items()]
-    _refuse(cases, faults, what, fix, count=sum(len(where) for where in shared.values()))
-
-
-def _declared(case: dict, task: str, names: Sequence[str]) -> bool:
-    label = case.get(f"label_{task}")
+def _declared(label: object, names: Sequence[str]) -> bool:
     return label is None or (isinstance(label, int) and 0 <= label < len(names))
 
 
-def _name(path: object) -> str:
-    return Path(str(path)).name
+def _grids(cases: Sequence[dict], facts: Sequence[Facts], names: Names) -> list[Finding]:
+    """Spacings far from the median, and the few images that lie across."""
+    known = [(case, fact.spacing) for case, fact in zip(cases, facts, strict=True) if fact.spacing is not None]
+    middle = float(np.median([max(spacing) for _, spacing in known])) if known else 0.0
+    far = [
+        (str(case["case_id"]), f"{names.file(case['image'], case)}: {max(spacing):g} mm, median {middle:g} mm")
+        for case, spacing in known
+        if not middle / SPREAD < max(spacing) < middle * SPREAD
+    ]
+    lying = {False: [], True: []}  # type: dict[bool, list[tuple[str, str]]]
+    for case, fact in zip(cases, facts, strict=True):
+        if fact.size is not None and fact.size[0] != fact.size[1]:
+            line = f"{names.file(case['image'], case)}: {fact.size[0]}x{fact.size[1]}"
+            lying[fact.size[0] > fact.size[1]].append((str(case["case_id"]), line))
+    few = min(lying.values(), key=len)
+    total = len(lying[False]) + len(lying[True])
+    few = few if total >= ENOUGH and len(few) <= ACROSS * total else []
+    return finding("spacing", far, len(cases), "warning") + finding("orientation", few, len(cases), "warning")
 
 
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+def _overview(
+    sections: Mapping[str, Sequence[dict]],
+    cases: Sequence[dict],
+    facts: Sequence[Facts],
+    classes: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Counts for a person who wants to know what the data are."""
+    labels = {
+        task: {
+            name: {str(k): n for k, n in sorted(Counter(_called(c.get(f"label_{task}"), called) for c in part).items())}
+            for name, part in sections.items()
+        }
+        for task, called in classes.items()
+        if task != "seg"
+    }
+    sizes = [fact.size for fact in facts if fact.size is not None]
+    spacings = [max(fact.spacing) for fact in facts if fact.spacing is not None]
+    return {
+        "sections": {name: len(part) for name, part in sections.items()},
+        "patients": {n: len({c["patient_id"] for c in part if c.get("patient_id")}) for n, part in sections.items()},
+        "classes": labels,
+        "with_mask": {name: sum("label_seg" in case for case in part) for name, part in sections.items()},
+        "width": _spread([size[0] for size in sizes]),
+        "height": _spread([size[1] for size in sizes]),
+        "spacing_mm": _spread(spacings) | {"unknown": len(cases) - len(spacings)},
+        "upright": sum(height > width for width, height in sizes),
+        "across": sum(width > height for width, height in sizes),
+    }
+
+
+def _called(label: object, names: Sequence[str]) -> str:
+    if isinstance(label, int) and 0 <= label < len(names):
+        return names[label]
+    return "no label" if label is None else "undeclared"
+
+
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    low, middle, high = (float(v) for v in np.percentile(values, (0, 50, 100))) if values else (None, None, None)
+    return {"smallest": low, "median": middle, "largest": high}

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from monai.config import PathLike
 
-from ..errors import ConfigError, DataError, MissingError
-from .checks import check_cases
-from .importers import IMPORTERS
-from .reader import IMAGE_SUFFIXES
+from ..errors import ConfigError, DataError
+from .cases_csv import apply_cases_csv
+from .checks import EMPTY_CLASSES, examine_cases
+from .details import write_details
+from .facts import Facts, Names, gather
+from .findings import Finding, Report
+from .listing import case_files, list_images, resolve_case, secret_id
+from .opening import open_dataset, read_cases
+from .relations import group_cases
 from .splits import split_by_patient
 
-__all__ = ["list_images", "load_datalist"]
+__all__ = ["examine_dataset", "list_images", "load_datalist"]
 
 logger = logging.getLogger("monai_mtl")
+
+SHOWN = 5
 
 
 def load_datalist(
@@ -29,19 +34,31 @@ def load_datalist(
     class_from_mask: bool = False,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    *,
+    fold: int = 0,
+    output_dir: PathLike | None = None,
+    case_id_salt: str | None = None,
+    reader: Mapping[str, Any] | None = None,
+    empty_classes: Collection[str] = EMPTY_CLASSES,
 ) -> dict[str, list[dict]]:
     """Read a data set of any known layout.
 
     Paths become absolute, class names become indices, and a set that names no validation cases is split
-    by patient (:func:`monai_mtl.data.splits.split_by_patient`). Absent labels stay absent.
+    by patient (:func:`monai_mtl.data.splits.split_by_patient`). Absent labels stay absent. A table
+    ``cases.csv`` in the folder adds to it (:mod:`monai_mtl.data.cases_csv`).
 
     Args:
         dataset_dir: Folder with the data set.
         classes: Class names by task, index 0 first, e.g. ``{"seg": ["background", "mass"], "cls": [...]}``.
-        check: Whether to run :func:`monai_mtl.data.checks.check_cases`.
+        check: Whether to run :func:`monai_mtl.data.checks.examine_cases`.
         class_from_mask: As in that check.
         seed: Seed of the split, where one is made.
         options: Of the importer, such as ``{"label": "birads"}``; see docs/reference/datasets.md.
+        fold: Which of five rotations of that split, 0 to 4.
+        output_dir: Where ``check.json`` and ``check.png`` are written if the check finds an error.
+        case_id_salt: If given, each ``case_id`` becomes a hash of it with this salt, and reports name no file.
+        reader: Options of :class:`monai_mtl.data.MedicalReader` that the check reads images with.
+        empty_classes: As in that check.
 
     Returns:
         Lists ``training``, ``validation`` and ``test`` of cases with ``image``, ``case_id``,
@@ -49,114 +66,164 @@ def load_datalist(
 
     Raises:
         MissingError: If there is no such folder.
-        DataError: If no layout is recognised or the check finds a fault.
+        ConfigError: If an option or a fold does not exist.
+        DataError: If no layout is recognised or the check finds faults; it names all of them.
     """
-    folder = Path(dataset_dir).expanduser()
-    if not folder.is_dir():
-        raise MissingError(f"no folder {folder}", fix="give an existing folder as --dataset_dir")
-    importer, folder = _recognise(folder)
-    if importer is None:
-        inside = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
-        raise DataError(
-            f"no data set found in {folder}",
-            [f"it holds: {inside}"],
-            expected=" | ".join(importer.LAYOUT for importer in IMPORTERS),
-            fix="point --dataset_dir at the folder that holds one of these",
-        )
-    found = _read(importer, folder, options or {})
-    sections = {name: [_resolve(c, folder, classes) for c in cases] for name, cases in found.items()}
-    if not sections["validation"]:
-        if sections["test"] and getattr(importer, "OFFICIAL_TEST", False):
-            parts = split_by_patient(sections["training"], seed=seed)
-            sections |= {"training": parts["training"] + parts["test"], "validation": parts["validation"]}
-            logger.info("%d of the owners' training cases, by patient, select the checkpoint", len(parts["validation"]))
-        elif sections["test"]:
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader)
+    if not check:
+        return found.split(seed, fold)
+    report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
+    for one in report.warnings:
+        more = ", ..." if len(one.where) > SHOWN else ""
+        logger.warning("%s%s", one.what, f": {', '.join(one.where[:SHOWN])}{more}" if one.where else "")
+    if report.errors and output_dir is not None:
+        try:
+            write_details(report, found.cases, found.facts, classes, output_dir, reader)
+        except OSError as error:  # what was found is worth more than where it is written
+            logger.warning("no details written to %s: %s", output_dir, error.strerror)
+    report.raise_errors()
+    return found.sections
+
+
+def examine_dataset(
+    dataset_dir: PathLike,
+    classes: Mapping[str, Sequence[str]],
+    class_from_mask: bool = False,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    *,
+    fold: int = 0,
+    output_dir: PathLike | None = None,
+    case_id_salt: str | None = None,
+    reader: Mapping[str, Any] | None = None,
+    empty_classes: Collection[str] = EMPTY_CLASSES,
+) -> tuple[dict[str, list[dict]], Report]:
+    """Check a data set and report, whatever is found.
+
+    Args:
+        dataset_dir: As in :func:`load_datalist`, and so are the others.
+        classes: As there.
+        class_from_mask: As there.
+        seed: As there.
+        options: As there.
+        fold: As there.
+        output_dir: Where ``check.json`` and ``check.png`` are written, also when all is well.
+        case_id_salt: As there.
+        reader: As there.
+        empty_classes: As there.
+
+    Raises:
+        MissingError: If there is no such folder.
+        ConfigError: If an option or a fold does not exist.
+        DataError: If no layout is recognised, or its tables cannot be used.
+    """
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader)
+    report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
+    if output_dir is not None:
+        write_details(report, found.cases, found.facts, classes, output_dir, reader)
+    return found.sections, report
+
+
+class _Dataset:
+    """A data set on its way from a folder to three lists."""
+
+    def __init__(
+        self,
+        dataset_dir: PathLike,
+        classes: Mapping[str, Sequence[str]],
+        options: Mapping[str, Any],
+        case_id_salt: str | None,
+        reader: Mapping[str, Any] | None,
+    ) -> None:
+        self.importer, folder = open_dataset(dataset_dir)
+        self.classes, self.reader = classes, reader
+        self.names = Names(folder.resolve(), case_id_salt is not None)
+        listed = {
+            name: [resolve_case(case, folder, classes) for case in cases]
+            for name, cases in read_cases(self.importer, folder, options).items()
+        }
+        self.sections = apply_cases_csv(listed, folder, case_id_salt is not None)
+        kept = {case["image"] for case in self.cases}
+        self.left_out = [c for cases in listed.values() for c in cases if c["image"] not in kept]
+        if case_id_salt is not None:
+            for case in self.cases:
+                case["case_id"] = secret_id(case["case_id"], case_id_salt)
+        self._facts: dict[int, Facts] = {}
+
+    @property
+    def cases(self) -> list[dict]:
+        """All cases in the order of the sections."""
+        return [case for cases in self.sections.values() for case in cases]
+
+    @property
+    def facts(self) -> list[Facts]:
+        """Of all cases, gathered once."""
+        cases = self.cases
+        if not self._facts:
+            found = gather(cases, self.classes, self.names, self.reader)
+            self._facts = {id(case): fact for case, fact in zip(cases, found, strict=True)}
+        return [self._facts[id(case)] for case in cases]
+
+    def split(self, seed: int, fold: int) -> dict[str, list[dict]]:
+        """Sections as named by the owners, or made."""
+        training, validation, test = (self.sections[name] for name in ("training", "validation", "test"))
+        if validation:
+            if fold:
+                raise ConfigError("the data set names its sections, so there are no folds", fix="set fold to 0")
+            return self.sections
+        if test and not getattr(self.importer, "OFFICIAL_TEST", False):
             raise DataError(
-                f"{folder} names test cases but no validation cases",
+                "the data set names test cases but no validation cases",
                 expected="both or neither: the checkpoint is never chosen on the test cases",
                 fix="move some patients of the training cases to validation",
             )
-        else:
-            sections = split_by_patient(sections["training"], seed=seed)
-    if check:
-        check_cases(sections, classes, class_from_mask)
-    return sections
+        parts = split_by_patient(training, seed=seed, fold=fold, groups=self._groups(training))
+        if test:
+            parts = {"training": parts["training"] + parts["test"], "validation": parts["validation"], "test": test}
+            logger.info("%d of the owners' training cases, by patient, select the checkpoint", len(parts["validation"]))
+        self.sections = parts
+        return parts
 
-
-def _recognise(folder: Path) -> tuple[Any, Path]:
-    """Importer and folder of the data set, which archives often nest once more."""
-    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
-    for place in (folder, *inside[: len(inside) == 1]):
-        for importer in IMPORTERS:
-            if importer.matches(place):
-                return importer, place
-    return None, folder
-
-
-def _read(importer: Any, folder: Path, options: Mapping[str, Any]) -> dict[str, list[dict]]:
-    known = list(inspect.signature(importer.read).parameters)[1:]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        expected = ", ".join(known) or "no options"
-        raise ConfigError(f"this data set has no option {', '.join(unknown)}", expected=expected, fix="correct options")
-    return importer.read(folder, **options)
-
-
-def list_images(path: PathLike) -> list[dict]:
-    """Images to predict: one file, or every image below a folder, in the order of their names.
-
-    Args:
-        path: File or folder.
-
-    Returns:
-        Cases with ``image`` (absolute) and ``case_id`` (relative name, unique).
-
-    Raises:
-        MissingError: If there is no such file or folder.
-        DataError: If a folder holds no image.
-    """
-    root = Path(path).expanduser()
-    if root.is_file():
-        return [{"image": str(root.resolve()), "case_id": _stem(root).name}]
-    if not root.is_dir():
-        raise MissingError(f"no file or folder {root}", fix="give an existing one as --dataset_dir")
-    files = sorted(p for p in root.rglob("*") if p.name.lower().endswith(IMAGE_SUFFIXES) and p.is_file())
-    if not files:
-        raise DataError(
-            f"no PNG, JPEG, DICOM or NIfTI below {root}", fix="point --dataset_dir at an image or a folder of images"
+    def _groups(self, cases: list[dict]) -> list[str] | None:
+        nameless = sum(not case.get("patient_id") for case in cases)
+        if not nameless or not getattr(self.importer, "UNKNOWN_PATIENTS", False):
+            return None
+        known = dict(zip(map(id, self.cases), self.facts, strict=True))
+        groups = group_cases(cases, [known[id(case)] for case in cases])
+        logger.warning(
+            "%d of %d cases have no known patient: nearly equal pictures are kept in one section (%d groups), but "
+            "patients may still be shared between training and test, and scores may flatter",
+            nameless,
+            len(cases),
+            len(set(groups)),
         )
-    names = [p.relative_to(root) for p in files]
-    stems = Counter(_stem(name) for name in names)
-    ids = [name if stems[_stem(name)] > 1 else _stem(name) for name in names]
-    return [{"image": str(p.resolve()), "case_id": i.as_posix()} for p, i in zip(files, ids, strict=True)]
+        return groups
 
-
-def _resolve(case: dict, folder: Path, classes: Mapping[str, Sequence[str]]) -> dict:
-    resolved = {key: value for key, value in case.items() if value is not None}
-    if "label" in resolved:
-        resolved["label_seg"] = resolved.pop("label")
-    for key in ("image", "label_seg"):
-        found = resolved.get(key)
-        if isinstance(found, list):
-            resolved[key] = [str((folder / str(path)).resolve()) for path in found]
-        elif found is not None and not isinstance(found, dict):
-            resolved[key] = str((folder / str(found)).resolve())
-    for task, names in classes.items():
-        label = resolved.get(f"label_{task}")
-        if task != "seg" and isinstance(label, str):
-            resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
-    name = _stem(Path(case["image"]))
-    resolved.setdefault("case_id", name.name if name.is_absolute() else name.as_posix().removeprefix("images/"))
-    if "patient_id" in resolved:
-        resolved["patient_id"] = str(resolved["patient_id"])
-    return resolved
-
-
-def _stem(name: Path) -> Path:
-    """The name without its suffix, which may be a double one."""
-    short = name.with_suffix("")
-    return short.with_suffix("") if short.suffix.lower() == ".nii" else short
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.strip().isdigit() else text
+    def examine(
+        self,
+        seed: int,
+        fold: int,
+        class_from_mask: bool,
+        empty_classes: Collection[str],
+        output_dir: PathLike | None,
+    ) -> Report:
+        """Split and check; a split that cannot be made is one of the findings."""
+        before: list[Finding] = []
+        try:
+            self.split(seed, fold)
+        except DataError as error:
+            before.append(Finding("split", "error", error.what, error.where, (), error.expected, error.fix))
+        others = [path for case in self.left_out for path in case_files(case)]
+        if output_dir is not None:
+            others.append(Path(output_dir).resolve())
+        return examine_cases(
+            self.sections,
+            self.classes,
+            class_from_mask,
+            facts=self.facts,
+            names=self.names,
+            empty_classes=empty_classes,
+            ignored=getattr(self.importer, "IGNORED", ()),
+            others=others,
+            findings=before,
+        )

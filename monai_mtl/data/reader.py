@@ -74,10 +74,13 @@ class MedicalReader(ImageReader):
         **_: Any,
     ) -> None:
         super().__init__()
-        choices = {"kind": ("image", "mask"), "color": ("grey", "rgb"), "non_finite": ("refuse", "zero")}
-        for name, value in (("kind", kind), ("color", color), ("non_finite", non_finite)):
-            if value not in choices[name]:
-                raise ValueError(f"{name} must be one of {choices[name]}, got '{value}'")
+        for name, value, choices in (
+            ("kind", kind, ("image", "mask")),
+            ("color", color, ("grey", "rgb")),
+            ("non_finite", non_finite, ("refuse", "zero")),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got '{value}'")
         if classes < 2:
             raise ValueError(f"classes must be >= 2, got {classes}")
         self.kind, self.classes, self.color, self.non_finite = kind, classes, color, non_finite

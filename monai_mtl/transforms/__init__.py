@@ -7,6 +7,7 @@ from .load_mask import LoadMaskd
 from .resize import SeparableResize, SeparableResized
 from .results import ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
+from .verify_sha256 import VerifySHA256d
 
 __all__ = [
     "BreastForeground",
@@ -21,4 +22,5 @@ __all__ = [
     "SeparableResize",
     "SeparableResized",
     "UnpackTasksd",
+    "VerifySHA256d",
 ]

@@ -41,5 +41,5 @@ class LoadMaskd(Transform):
         if d.get(self.mask_key) is not None:
             image = d[self.image_key]
             mask = load_mask(d[self.mask_key], tuple(image.shape[1:]), self.classes, bool(d.get(self.rescale_key)))
-            d[self.mask_key] = MetaTensor(mask[None], meta=getattr(image, "meta", None))
+            d[self.mask_key] = MetaTensor(mask[None], meta=dict(getattr(image, "meta", {})))
         return d

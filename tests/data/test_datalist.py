@@ -186,7 +186,9 @@ def test_a_fault_of_a_data_set_is_named(tmp_path, make, spoil, message):
 def test_a_class_that_is_defined_by_the_mask_must_agree_with_it(tmp_path):
     write_datalist(tmp_path)
     edit_datalist(tmp_path, lambda c: [c["training"][0].update(label_cls=1), c["training"][1].update(label_cls=0)])
-    assert len(load_datalist(tmp_path, CLASSES)["training"]) == 4
+    assert len(load_datalist(tmp_path, CLASSES, empty_classes={"no mass", "mass"})["training"]) == 4
+    with pytest.raises(DataError, match="1 of 6 cases have a class with a lesion and an empty mask"):
+        load_datalist(tmp_path, CLASSES)
     with pytest.raises(DataError, match="2 of 6 cases have a class that disagrees") as raised:
         load_datalist(tmp_path, CLASSES, class_from_mask=True)
     assert raised.value.where == ["case0.png: label_cls 1, mask empty", "case1.png: label_cls 0, mask not empty"]

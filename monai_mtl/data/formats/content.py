@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import ImageError, MissingError
 
-__all__ = ["IMAGE_SUFFIXES", "content_of", "refuse_name"]
+__all__ = ["IMAGE_SUFFIXES", "content_of", "refuse_name", "without_suffix"]
 
 NAMES = {
     "PNG": (".png",),
@@ -83,6 +83,16 @@ def refuse_name(path: Path, content: str) -> None:
     expected = " or ".join(NAMES[content])
     what = f"{path} is a {content} file by its content"
     raise ImageError(what, expected=f"a name that ends in {expected}", fix="rename it", kind="name")
+
+
+def without_suffix(path: Path) -> Path:
+    """The path without its suffix, which may be the double one of NIfTI.
+
+    >>> without_suffix(Path("a/b.1.nii.gz")), without_suffix(Path("b.1.png"))
+    (PosixPath('a/b.1'), PosixPath('b.1'))
+    """
+    short = path.with_suffix("")
+    return short.with_suffix("") if short.suffix.lower() == ".nii" and path.suffix.lower() == ".gz" else short
 
 
 def _named(path: Path) -> str | None:

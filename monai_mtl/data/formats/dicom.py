@@ -84,7 +84,7 @@ def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int
     # One decoder a syntax, so that the result does not depend on what else is installed.
     syntax = header.file_meta.TransferSyntaxUID
     plugin = ("pillow" if syntax == JPEGBaseline8Bit else "pylibjpeg") if syntax.is_compressed else ""
-    return pixel_array(header, index=index, decoding_plugin=plugin, view_only=True)
+    return pixel_array(header, index=index, decoding_plugin=plugin)
 
 
 def _fix(error: BaseException) -> str:

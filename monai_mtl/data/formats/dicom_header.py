@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from ...errors import ImageError
-from .options import COPY, ReadOptions, refuse_large, shorten
+from .options import COPY, ReadOptions, refuse_large, refuse_large_file, shorten
 
 __all__ = ["FAULTS", "Plain", "check_promises", "read_header"]
 
@@ -52,11 +52,10 @@ def read_header(path: Path, options: ReadOptions) -> tuple[pydicom.Dataset, Plai
         ImageError: If the file is damaged, too large, or holds no image.
     """
     try:
-        if path.stat().st_size > options.max_bytes:
-            raise ValueError(f"more than {options.max_bytes} bytes")
+        refuse_large_file(path, path.stat().st_size, options)
         bare = options.force and not is_dicom(path)
         if not bare and read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            _refuse_bomb(path, options.max_bytes)
+            _refuse_bomb(path, options)
         with path.open("rb") as file:
             header = pydicom.dcmread(file, force=bare, stop_before_pixels=True)
             if bare and "TransferSyntaxUID" not in header.file_meta:
@@ -68,6 +67,8 @@ def read_header(path: Path, options: ReadOptions) -> tuple[pydicom.Dataset, Plai
             header.file_meta.TransferSyntaxUID = syntax
         missing = [name for name in NEEDED if header.get(name) is None]
         missing += [] if plain or "PixelData" in header else ["PixelData"]
+    except ImageError:
+        raise
     except InvalidDicomError as error:
         fix = "export it again, or read it with force=True of MedicalReader"
         raise ImageError(f"cannot read {path}: no DICOM preamble", fix=fix) from error
@@ -117,7 +118,7 @@ def _plain(header: pydicom.Dataset, file: BinaryIO) -> Plain | None:
     return Plain(file.tell(), int.from_bytes(length, "little"))
 
 
-def _refuse_bomb(path: Path, max_bytes: int) -> None:
+def _refuse_bomb(path: Path, options: ReadOptions) -> None:
     """Inflate a deflated data set piece by piece, keeping nothing, to see how large it gets."""
     content = path.read_bytes()
     start = 144 + int.from_bytes(content[140:144], "little")  # after the group length of the file meta information
@@ -125,5 +126,4 @@ def _refuse_bomb(path: Path, max_bytes: int) -> None:
     while rest and not inflater.eof:
         total += len(inflater.decompress(rest, CHUNK))
         rest = inflater.unconsumed_tail
-        if total > max_bytes:
-            raise ValueError(f"inflates to more than {max_bytes} bytes")
+        refuse_large_file(path, total, options)

@@ -81,5 +81,5 @@ def _spacing(header: pydicom.Dataset) -> tuple[np.ndarray, str]:
 
 
 def _pair(value: Any) -> np.ndarray | None:
-    pair = np.array([float(v) for v in value] if value is not None else [])[::-1]
+    pair = np.array([float(v) for v in value] if value is not None else [])[::-1].copy()
     return pair if pair.shape == (2,) and bool((np.isfinite(pair) & (pair > 0)).all()) else None

@@ -14,11 +14,12 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from ...errors import ImageError
-from .options import COPY, Decoded, ReadOptions, refuse_large, shorten
+from .options import COPY, Decoded, ReadOptions, refuse_large, refuse_large_file, shorten
 
 __all__ = ["read_nifti", "read_nifti_size"]
 
 HEADERS = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
+MILLIMETRES = {"mm": 1.0, "micron": 1e-3, "meter": 1e3}
 ROOM = 1 << 20
 """What a header with its extensions may take on top of the pixels."""
 FAULTS = (EOFError, HeaderDataError, ImageFileError, OSError, OverflowError, TypeError, ValueError, zlib.error)
@@ -40,8 +41,8 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
     Raises:
         ImageError: If the file is damaged, too large, or holds no single slice and none is chosen.
     """
-    content = _content(path, options.max_bytes + ROOM)
     try:
+        content = _content(path, options)
         image = _open(content)
         shape, header = image.shape, image.header
         index = _slice(shape, path, options.frame)
@@ -55,12 +56,17 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         if header.get_data_dtype().kind not in "iuf":
             raise ValueError(f"pixels of type {header.get_data_dtype()}")
         array = np.asanyarray(image.dataobj[index])
+        unit = header.get_xyzt_units()[0]
+        spacing *= MILLIMETRES.get(unit, 1.0)
         broken, codes = not np.isfinite(header.get_sform()).all(), (header["qform_code"], header["sform_code"])
+    except ImageError:
+        raise
     except FAULTS as error:
         raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
     notices = ["its sform is not finite and was left out; spacing from pixdim"] if broken else []
     notices += ["no orientation (qform and sform are 0): left and right are not known"] if codes == (0, 0) else []
-    meta = {"spacing": spacing, "spacing_source": "pixdim", "notices": notices}
+    source = "pixdim" if unit in MILLIMETRES else "pixdim (no unit stated, taken as mm)"
+    meta = {"spacing": spacing, "spacing_source": source, "notices": notices}
     return Decoded(array.T, 8 * header.get_data_dtype().itemsize, meta)
 
 
@@ -79,14 +85,12 @@ def read_nifti_size(path: Path, options: ReadOptions) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
-def _content(path: Path, limit: int) -> bytes:
-    try:
-        with _stream(path) as file:
-            content = file.read(limit + 1)
-            if len(content) > limit or file.read(1):
-                raise ValueError(f"more than {limit} bytes")
-    except FAULTS as error:
-        raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
+def _content(path: Path, options: ReadOptions) -> bytes:
+    limit = options.max_bytes + ROOM
+    with _stream(path) as file:
+        content = file.read(limit + 1)
+        refuse_large_file(path, len(content) - ROOM, options)
+        file.read(1)  # to the checksum of a compressed stream
     return content
 
 

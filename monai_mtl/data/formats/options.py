@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import ImageError
 
-__all__ = ["ALPHA_RULES", "COPY", "VOI_RULES", "Decoded", "ReadOptions", "refuse_large", "shorten"]
+__all__ = ["ALPHA_RULES", "COPY", "VOI_RULES", "Decoded", "ReadOptions", "refuse_large"]
+__all__ += ["refuse_large_file", "shorten"]
 
 VOI_RULES = ("none", "voi", "percentile")
 ALPHA_RULES = ("refuse", "drop", "black", "white")
@@ -61,6 +62,17 @@ def refuse_large(path: Path, pixels: int, options: ReadOptions) -> None:
     if 4 * pixels > options.max_bytes:
         what = f"{path} says it holds {pixels} pixels, {4 * pixels} bytes when decoded"
         fix = "raise max_bytes of MedicalReader if that is right"
+        raise ImageError(what, expected=f"at most {options.max_bytes} bytes", fix=fix, kind="budget")
+
+
+def refuse_large_file(path: Path, size: int, options: ReadOptions) -> None:
+    """Refuse a file that holds, or inflates to, more bytes than ``options.max_bytes``.
+
+    Raises:
+        ImageError: If it does.
+    """
+    if size > options.max_bytes:
+        what, fix = f"{path} holds {size} bytes or more", "raise max_bytes of MedicalReader if that is right"
         raise ImageError(what, expected=f"at most {options.max_bytes} bytes", fix=fix, kind="budget")
 
 

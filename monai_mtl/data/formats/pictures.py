@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ...errors import ImageError
-from .options import COPY, Decoded, ReadOptions, refuse_large, shorten
+from .options import COPY, Decoded, ReadOptions, refuse_large, refuse_large_file, shorten
 from .png import check_png, png_depth
 
 __all__ = ["PICTURES", "read_picture", "read_picture_size"]
@@ -47,22 +46,20 @@ def read_picture(path: Path, content: str, options: ReadOptions, mask: bool = Fa
             transparent and no rule is chosen, or holds colours of 16 bits.
     """
     try:
+        refuse_large_file(path, path.stat().st_size, options)
         data = path.read_bytes()
         if content == "PNG":
             check_png(data)
-        # Damage that Pillow only warns of is damage.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            picture: Any = PICTURES[content](BytesIO(data))
-            refuse_large(path, picture.width * picture.height * len(picture.getbands()), options)
-            _refuse_frames(picture, path, options)
-            _refuse_deep_colour(picture, path, data)
-            picture.load()
-            tags = getattr(picture, "tag_v2", {})
-            return _array(_upright(picture) if options.exif else picture, tags, path, options, mask)
+        picture: Any = PICTURES[content](BytesIO(data))
+        refuse_large(path, picture.width * picture.height * len(picture.getbands()), options)
+        _refuse_frames(picture, path, options)
+        _refuse_deep_colour(picture, path, data)
+        picture.load()
+        tags = getattr(picture, "tag_v2", {})
+        return _array(_upright(picture) if options.exif else picture, tags, path, options, mask)
     except ImageError:
         raise
-    except (*FAULTS, UserWarning) as error:
+    except FAULTS as error:
         raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
 
 
@@ -73,12 +70,11 @@ def read_picture_size(path: Path, content: str, options: ReadOptions) -> tuple[i
         ImageError: If the header is damaged.
     """
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
+        with path.open("rb") as file:
             picture = PICTURES[content](file)
             turned = options.exif and _orientation(picture) in TURNED
             return picture.size[::-1] if turned else picture.size
-    except (*FAULTS, UserWarning) as error:
+    except FAULTS as error:
         raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
 
 

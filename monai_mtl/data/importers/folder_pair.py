@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from ...errors import DataError
-from ..reader import IMAGE_SUFFIXES
+from ..formats.content import IMAGE_SUFFIXES, without_suffix
 
 __all__ = ["LAYOUT", "matches", "read"]
 
@@ -24,16 +24,16 @@ def read(folder: Path) -> dict[str, list[dict]]:
     """Cases by section; all under ``training`` where labels.csv has no column ``split``.
 
     A mask belongs to the image of the same stem. A row whose ``label_seg`` cell exists and is empty
-    declares that the image has no mask.
+    declares that the image has no mask; any other image without one gets the path where it should be.
 
     Raises:
-        DataError: If images, masks or rows are missing.
+        DataError: If images or rows are missing.
     """
     files = [p for p in sorted((folder / "images").iterdir()) if p.name.lower().endswith(IMAGE_SUFFIXES)]
     if not files:
         raise DataError(f"no images in {folder / 'images'}", fix="put the images there")
-    _refuse_twins([p.stem for p in files], "images/")
-    images = {p.stem: p for p in files}
+    _refuse_twins([_stem(p) for p in files], "images/")
+    images = {_stem(p): p for p in files}
     rows = _rows(folder / "labels.csv")
     without_row = sorted(set(images) - set(rows))
     without_image = sorted(set(rows) - set(images))
@@ -43,21 +43,14 @@ def read(folder: Path) -> dict[str, list[dict]]:
             [f"no row: {images[stem].name}" for stem in without_row] + [f"no image: {stem}" for stem in without_image],
             fix="give each image one row",
         )
-    masks = {p.stem: p for p in sorted((folder / "masks").glob("*.png"))}
-    unmasked = [images[stem].name for stem, row in rows.items() if stem not in masks and row.get("label_seg") != ""]
-    if unmasked:
-        raise DataError(
-            f"{len(unmasked)} of {len(images)} cases have no mask",
-            unmasked,
-            expected="a PNG of the same name in masks/",
-            fix="add the masks, or add a column label_seg to labels.csv and leave it empty for cases without one",
-        )
+    drawn = sorted((folder / "masks").iterdir()) if (folder / "masks").is_dir() else []
+    masks = {_stem(p): p for p in drawn if p.name.lower().endswith(IMAGE_SUFFIXES)}
     sections: dict[str, list[dict]] = {name: [] for name in SPLITS}
     for stem, row in rows.items():
         case = {k: v for k, v in row.items() if v not in ("", None) and k not in ("split", "label_seg", "image")}
         case["image"] = f"images/{images[stem].name}"
-        if stem in masks:
-            case["label_seg"] = f"masks/{masks[stem].name}"
+        if stem in masks or row.get("label_seg") != "":
+            case["label_seg"] = f"masks/{masks[stem].name if stem in masks else f'{stem}.png'}"
         split = row.get("split") or "training"
         if split not in SPLITS:
             raise DataError(f"unknown split '{split}' of {stem}", expected=" | ".join(SPLITS), fix="correct labels.csv")
@@ -80,8 +73,12 @@ def _rows(path: Path) -> dict[str, dict]:
     missing = {"image", "patient_id"} - set(rows[0] if rows else ())
     if missing:
         raise DataError(f"{path} lacks {sorted(missing)}", expected="columns image, patient_id", fix="add them")
-    _refuse_twins([Path(row["image"]).stem for row in rows], "labels.csv")
-    return {Path(row["image"]).stem: row for row in rows}
+    _refuse_twins([_stem(Path(row["image"])) for row in rows], "labels.csv")
+    return {_stem(Path(row["image"])): row for row in rows}
+
+
+def _stem(path: Path) -> str:
+    return without_suffix(path).name
 
 
 def _refuse_twins(stems: list[str], where: str) -> None:

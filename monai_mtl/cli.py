@@ -1,0 +1,129 @@
+"""The command ``monai-mtl``: one function a verb.
+
+Exit codes: 0 done, 1 the run failed, 2 a mistake in settings, data or paths, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json as json_format
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import fire
+
+from .errors import ConfigError, MonaiMtlError, own_error
+
+__all__ = ["check", "main"]
+
+INTERRUPTED = 130
+
+
+def check(
+    bundle: str | dict,
+    data: str,
+    output: str | None = None,
+    json: bool = False,
+    write_hashes: str | None = None,
+    **settings: Any,
+) -> int:
+    """Look at a whole data set at once, before anything is trained on it.
+
+    Args:
+        bundle: Name or folder of a bundle, whose train.json says how the set is read; or the classes, such as
+            '{"seg": ["background", "mass"], "cls": ["no mass", "mass"]}'.
+        data: Folder with the data set.
+        output: Folder for check.json and check.png.
+        json: Print the report as JSON.
+        write_hashes: File to write a datalist with the digests of all files to, if nothing is wrong.
+        **settings: Arguments of load_datalist that replace those of the bundle, such as --fold 1.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        ConfigError: If there is no such bundle, or classes or settings are not understood.
+        DataError: If there is no data set.
+    """
+    from .data import examine_dataset
+    from .data.hashes import write_datalist
+
+    given = {"classes": bundle} if isinstance(bundle, dict) else _settings_of(str(bundle), str(data))
+    arguments = given | settings
+    _refuse_unknown(arguments, examine_dataset)
+    sections, report = examine_dataset(str(data), **{**arguments, "output_dir": output})
+    if json:
+        sys.stdout.write(json_format.dumps(report.to_json(), indent=4) + "\n")
+    else:
+        for one in report.findings:
+            sys.stdout.write(f"{one.severity}: {one.text()}\n")
+        summary = f"{report.total} cases, {len(report.errors)} kinds of errors, {len(report.warnings)} of warnings"
+        sys.stdout.write(summary + (f"; details: {report.details}" if report.details else "") + "\n")
+    if report.errors:
+        return 2
+    if write_hashes is not None:
+        write_datalist(sections, str(data), write_hashes)
+    return 0
+
+
+VERBS = {"check": check}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a verb and leave with its exit code.
+
+    Args:
+        arguments: Words after the command; those of the process by default.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = fire.Fire(VERBS, words, name="monai-mtl", serialize=lambda result: None)
+    except fire.core.FireExit as left:  # a verb that takes any setting calls --help a mistake
+        code = 0 if {"--help", "-h"} & set(words) else left.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except (MonaiMtlError, RuntimeError, ValueError, OSError) as error:
+        ours = own_error(error)
+        if ours is None:
+            raise
+        sys.stderr.write(f"error: {ours}\n")
+        code = ours.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _settings_of(bundle: str, data: str) -> dict[str, Any]:
+    """How the train.json of a bundle reads a data set."""
+    from monai.bundle import ConfigParser
+
+    from .registry import find_bundles
+
+    folder = Path(bundle)
+    if not (folder / "configs" / "train.json").is_file():
+        found = {one.name: one.folder for one in find_bundles()}
+        if bundle not in found:
+            raise ConfigError(
+                f"there is no bundle {bundle}",
+                expected=" | ".join(found),
+                fix="name one of these, or a bundle's folder",
+            )
+        folder = found[bundle]
+    parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
+    parser["bundle_root"], parser["dataset_dir"] = str(folder), data
+    node = parser["datalist"]
+    names = [name for name in node if not name.startswith("_") and name not in ("dataset_dir", "output_dir", "check")]
+    return {name: parser.get_parsed_content(f"datalist#{name}") for name in names}
+
+
+def _refuse_unknown(arguments: dict[str, Any], function: Any) -> None:
+    known = [name for name in inspect.signature(function).parameters if name not in ("dataset_dir", "output_dir")]
+    unknown = [name for name in arguments if name not in known]
+    if unknown:
+        raise ConfigError(f"there is no setting {', '.join(unknown)}", expected=", ".join(known), fix="correct it")
+    classes = arguments.get("classes")
+    if not isinstance(classes, dict) or not all(isinstance(names, (list, tuple)) for names in classes.values()):
+        raise ConfigError(
+            f"classes are not understood: {classes}", expected='{"seg": ["background", "mass"]}', fix="quote them so"
+        )

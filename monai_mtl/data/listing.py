@@ -1,0 +1,98 @@
+"""Single cases: images to predict, and a case of a list made complete."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from monai.config import PathLike
+from pydicom.misc import is_dicom
+
+from ..errors import DataError, MissingError
+from .formats.content import without_suffix
+from .masks import mask_files
+from .reader import IMAGE_SUFFIXES
+
+__all__ = ["case_files", "list_images", "resolve_case", "secret_id"]
+
+
+def list_images(path: PathLike) -> list[dict]:
+    """Images to predict: one file, or every image below a folder, in the order of their names.
+
+    Args:
+        path: File or folder.
+
+    Returns:
+        Cases with ``image`` (absolute) and ``case_id`` (relative name, unique).
+
+    Raises:
+        MissingError: If there is no such file or folder.
+        DataError: If a folder holds no image.
+    """
+    root = Path(path).expanduser()
+    if root.is_file():
+        return [{"image": str(root.resolve()), "case_id": without_suffix(root).name}]
+    if not root.is_dir():
+        raise MissingError(f"no file or folder {root}", fix="give an existing one as --dataset_dir")
+    files = sorted(p for p in root.rglob("*") if _is_image(p))
+    if not files:
+        raise DataError(
+            f"no PNG, JPEG, DICOM or NIfTI below {root}", fix="point --dataset_dir at an image or a folder of images"
+        )
+    names = [p.relative_to(root) for p in files]
+    stems = Counter(without_suffix(name) for name in names)
+    ids = [name if stems[without_suffix(name)] > 1 else without_suffix(name) for name in names]
+    return [{"image": str(p.resolve()), "case_id": i.as_posix()} for p, i in zip(files, ids, strict=True)]
+
+
+def _is_image(path: Path) -> bool:
+    """By its name, or as archives leave the suffix out by the preamble of DICOM."""
+    if not path.is_file() or path.name.startswith("."):
+        return False
+    return path.name.lower().endswith(IMAGE_SUFFIXES) or (not path.suffix and is_dicom(path))
+
+
+def resolve_case(case: dict, folder: Path, classes: Mapping[str, Sequence[str]]) -> dict:
+    """A case with absolute paths, class indices and a ``case_id``.
+
+    Args:
+        case: As an importer gives it.
+        folder: Where its paths start.
+        classes: Class names by task.
+    """
+    resolved = {key: value for key, value in case.items() if value is not None}
+    if "label" in resolved:
+        resolved["label_seg"] = resolved.pop("label")
+    for key in ("image", "label_seg"):
+        found = resolved.get(key)
+        if isinstance(found, list):
+            resolved[key] = [str((folder / str(path)).resolve()) for path in found]
+        elif found is not None and not isinstance(found, dict):
+            resolved[key] = str((folder / str(found)).resolve())
+    for task, names in classes.items():
+        label = resolved.get(f"label_{task}")
+        if task != "seg" and isinstance(label, str):
+            resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
+    name = without_suffix(Path(case["image"]))
+    resolved.setdefault("case_id", name.name if name.is_absolute() else name.as_posix().removeprefix("images/"))
+    if "patient_id" in resolved:
+        resolved["patient_id"] = str(resolved["patient_id"])
+    return resolved
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.strip().isdigit() else text
+
+
+def case_files(case: Mapping) -> list[Path]:
+    """Image and mask files of a resolved case."""
+    mask = case.get("label_seg")
+    return [Path(case["image"]), *(mask_files(mask) if mask is not None else [])]
+
+
+def secret_id(case_id: str, salt: str) -> str:
+    """Twelve hexadecimal digits that stand for a name; without the salt nobody finds the name again."""
+    return hmac.new(salt.encode(), case_id.encode(), hashlib.sha256).hexdigest()[:12]
