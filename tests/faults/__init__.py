@@ -1,0 +1,1 @@
+"""Bad and unusual inputs: one generator and one wanted outcome for each."""
