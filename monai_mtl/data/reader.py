@@ -43,7 +43,7 @@ class MedicalReader(ImageReader):
             or ``"percentile"`` (clipped to the 0.5th and 99.5th percentile).
         alpha: What becomes of partly transparent pictures: ``"refuse"``, ``"drop"`` (the channel),
             ``"black"`` or ``"white"`` (behind it).
-        exif: Whether photographs are turned upright as they say.
+        exif: Whether photographs are turned upright as they say; TIFF always is.
         frame: Index of the frame or slice to read from files that hold several, which are refused otherwise.
         non_finite: ``"refuse"`` values that are not finite, or make them ``"zero"`` with a notice.
         mask_values: Class of each stored value or palette index of a mask.

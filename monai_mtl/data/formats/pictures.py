@@ -79,9 +79,9 @@ def read_picture_size(path: Path, content: str, options: ReadOptions) -> tuple[i
 
 
 def _orientation(picture: Image.Image) -> int:
-    exif = Image.Exif()
     if isinstance(picture, TiffImageFile):
-        return int(picture.tag_v2.get(ORIENTATION, 1))
+        return 1  # Pillow turns these itself
+    exif = Image.Exif()
     exif.load(picture.info.get("exif", b""))  # getexif() would decode the whole of a PNG
     return int(exif.get(ORIENTATION, 1))
 
