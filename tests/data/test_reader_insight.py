@@ -57,8 +57,14 @@ def test_minc(itk, tmp_path):
     source = Path(nibabel.__file__).parent / "tests" / "data" / "small.mnc"
     path = tmp_path / "small.mnc"
     path.write_bytes(source.read_bytes())
-    with pytest.raises(ImageError, match=r"small\.mnc"):
-        read(path)  # a volume; where this ITK reads no MINC, that is told
+    slices = [read(path, frame=index) for index in range(18)]
+    assert {values.shape for values, _ in slices} == {(28, 29)}
+    # Mean, least and largest value as nibabel gives them for its file.
+    volume = np.stack([values for values, _ in slices])
+    assert volume.mean() == pytest.approx(31.2127952, rel=1e-5)
+    assert volume.min() == pytest.approx(0.1185331417, rel=1e-5)
+    assert volume.max() == pytest.approx(92.87690739, rel=1e-5)
+    assert slices[0][1]["spacing"].tolist() == [7.0, 8.0]
 
 
 def test_a_slice_of_a_volume(itk, tmp_path):

@@ -77,6 +77,8 @@ def _header(itk: Any, path: Path) -> tuple[tuple[int, ...], int]:
     """Sides of the image, x first, and components a pixel."""
     try:
         reader = itk.ImageIOFactory.CreateImageIO(str(path), itk.CommonEnums.IOFileMode_ReadMode)
+        if reader is None:
+            raise ValueError("ITK does not know what it is")
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
         sides = tuple(int(reader.GetDimensions(axis)) for axis in range(reader.GetNumberOfDimensions()))
