@@ -1,7 +1,26 @@
 """Metrics that say how many cases they stand on and why they are undefined."""
 
+from .case_scores import CaseScores, CaseTable, score_case
 from .classification import ROCAUC, Accuracy
 from .comparison import nan_is_worst
+from .intervals import measure_all, paired_difference
+from .measures import CLEAN, HDS_PAPER, Measure, Measured, calibration_bins, froc_curve
 from .segmentation import LesionDice
 
-__all__ = ["ROCAUC", "Accuracy", "LesionDice", "nan_is_worst"]
+__all__ = [
+    "CLEAN",
+    "HDS_PAPER",
+    "ROCAUC",
+    "Accuracy",
+    "CaseScores",
+    "CaseTable",
+    "LesionDice",
+    "Measure",
+    "Measured",
+    "calibration_bins",
+    "froc_curve",
+    "measure_all",
+    "nan_is_worst",
+    "paired_difference",
+    "score_case",
+]
