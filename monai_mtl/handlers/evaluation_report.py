@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import DataError
+from ..metrics import MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
+from ..metrics.intervals import format_table
 from ..outputs.overlay import contact_sheet, draw_case
 from ..outputs.result_json import NOTICE, write_json
 
@@ -29,7 +31,9 @@ SHOWN = 8
 
 
 class EvaluationReport:
-    """Writes ``cases.csv``, ``metrics.json``, ``overlays/<case>.png`` and ``overview.png``, and logs a table.
+    """Writes the files of an evaluation, and logs its tables.
+
+    These are ``cases.csv``, ``scores.json``, ``metrics.json``, ``overlays/<case>.png`` and ``overview.png``.
 
     Reads ``image``, ``pred``, ``probability``, ``cls`` and, for both tasks, ``<task>_target`` and
     ``<task>_annotated`` of each case.
@@ -38,11 +42,30 @@ class EvaluationReport:
         output_dir: Folder to write to; made when the first case is done.
         classes: Image class names, index 0 first.
         title: What was evaluated on what, in a line.
+        measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
+        cases: The cases, for their ``patient_id``: intervals draw patients. Without them each case is one.
+        draws: Draws of an interval.
+
+    Raises:
+        ValueError: If a set of measures is unknown.
     """
 
-    def __init__(self, output_dir: PathLike, classes: Sequence[str], title: str) -> None:
+    def __init__(
+        self,
+        output_dir: PathLike,
+        classes: Sequence[str],
+        title: str,
+        measures: Sequence[str] = (),
+        cases: Sequence[Mapping[str, Any]] = (),
+        draws: int = 1000,
+    ) -> None:
+        if unknown := [name for name in measures if name not in MEASURE_SETS]:
+            raise ValueError(f"no measures {unknown}; there are {list(MEASURE_SETS)}")
         self.output_dir, self.classes, self.title = Path(output_dir), list(classes), title
+        self.measures, self.draws = {name: MEASURE_SETS[name] for name in measures}, draws
+        self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
+        self._scores: list[CaseScores] = []
         self._pictures: list[Image.Image] = []
 
     def attach(self, engine: Workflow) -> None:
@@ -58,7 +81,7 @@ class EvaluationReport:
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
     def _start(self, engine: Workflow) -> None:
-        self._rows, self._pictures = [], []
+        self._rows, self._scores, self._pictures = [], [], []
         self._bar = tqdm(total=engine.state.epoch_length, desc="evaluation", unit="batch", disable=None)
 
     def _add(self, engine: Workflow) -> None:
@@ -77,9 +100,20 @@ class EvaluationReport:
         row |= {f"p({c})": round(float(p), 4) for c, p in zip(self.classes, output["cls"], strict=True)}
         row["label"] = self.classes[int(output["cls_target"])] if has_cls else ""
         self._rows.append(row)
+        image, probability = (np.asarray(torch.as_tensor(output[k]).cpu())[0] for k in ("image", "probability"))
+        self._scores.append(
+            score_case(
+                name,
+                self._patients.get(name, ""),
+                None if truth is None else truth.numpy(),
+                mask.numpy(),
+                probability,
+                float(output["cls"][1]),
+                float(output["cls_target"]) if has_cls else math.nan,
+            )
+        )
         caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {float(output['cls'][1]):.2f}"]
         caption.append(f"Dice {row['dice']:.2f}" if row["dice"] != "" else "no annotated lesion")
-        image, probability = (np.asarray(torch.as_tensor(output[k]).cpu())[0] for k in ("image", "probability"))
         picture = draw_case(image, probability, mask.numpy(), None if truth is None else truth.numpy(), caption)
         path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,14 +128,20 @@ class EvaluationReport:
             writer = csv.DictWriter(file, self._rows[0])
             writer.writeheader()
             writer.writerows(self._rows)
-        write_json(
-            self.output_dir / "metrics.json",
-            {"title": self.title, "cases": len(self._rows), "metrics": metrics, "notice": NOTICE},
-        )
+        table = CaseTable(self._scores)
+        tables = {name: measure_all(table, measures, self.draws) for name, measures in self.measures.items()}
+        content = {"title": self.title, "cases": len(table), "patients": len(table.groups), "metrics": metrics}
+        if tables:
+            content |= {"tables": tables, "interval": f"95 % of {self.draws} draws of patients"}
+        write_json(self.output_dir / "metrics.json", content | {"notice": NOTICE})
+        write_json(self.output_dir / "scores.json", [scores.to_json() for scores in self._scores])
         contact_sheet(self._pictures, self.title).save(self.output_dir / "overview.png")
         logger.info(self.title)
-        for line in _table(metrics):
+        for line in _table(metrics) if not tables else ():
             logger.info(line)
+        for name, found in tables.items():
+            for line in format_table(name, found):
+                logger.info(line)
         logger.info("picture: %s", self.output_dir / "overview.png")
         logger.info("tables:  %s, %s", self.output_dir / "metrics.json", self.output_dir / "cases.csv")
 

@@ -4,12 +4,13 @@ from .case_scores import CaseScores, CaseTable, score_case
 from .classification import ROCAUC, Accuracy
 from .comparison import nan_is_worst
 from .intervals import measure_all, paired_difference
-from .measures import CLEAN, HDS_PAPER, Measure, Measured, calibration_bins, froc_curve
+from .measures import CLEAN, HDS_PAPER, MEASURE_SETS, Measure, Measured, calibration_bins, froc_curve
 from .segmentation import LesionDice
 
 __all__ = [
     "CLEAN",
     "HDS_PAPER",
+    "MEASURE_SETS",
     "ROCAUC",
     "Accuracy",
     "CaseScores",

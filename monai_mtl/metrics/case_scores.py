@@ -137,32 +137,37 @@ class CaseTable:
     """
 
     def __init__(self, cases: Sequence[CaseScores]) -> None:
-        self.cases = list(cases)
-        ragged = ("hits", "false_peaks")
+        self._columns: dict[str, np.ndarray] = {}
         for one in fields(CaseScores):
-            values: Any = [getattr(case, one.name) for case in self.cases]
-            if one.name in ragged:
-                values = [np.asarray(value, float) for value in values]
-            elif one.name not in ("case_id", "patient_id"):
-                values = np.asarray(values, float)
-            setattr(self, one.name, values)
+            values: Any = [getattr(case, one.name) for case in cases]
+            if one.name in ("hits", "false_peaks"):
+                column = np.empty(len(values), object)
+                column[:] = [np.asarray(value, float) for value in values]
+            else:
+                column = np.array(values, dtype=str if one.name in ("case_id", "patient_id") else float)
+            self._columns[one.name] = column
 
     def __len__(self) -> int:
-        return len(self.cases)
+        return len(self._columns["case_id"])
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name.startswith("_") or name not in self._columns:
+            raise AttributeError(f"a table of cases has no column {name}")
+        return self._columns[name]
 
     def take(self, rows: Sequence[int] | np.ndarray) -> CaseTable:
         """The rows of these positions, each as often as it is named."""
-        return CaseTable([self.cases[int(row)] for row in rows])
+        taken = CaseTable.__new__(CaseTable)
+        places = np.asarray(rows, dtype=int)
+        taken._columns = {name: column[places] for name, column in self._columns.items()}
+        return taken
 
     @property
     def groups(self) -> list[list[int]]:
         """Positions of the cases of each patient."""
         found: dict[Any, list[int]] = {}
-        for i, case in enumerate(self.cases):
-            found.setdefault(case.patient_id or ("case", case.case_id), []).append(i)
+        for i, (case, patient) in enumerate(zip(self.case_id, self.patient_id, strict=True)):
+            found.setdefault(str(patient) or ("case", str(case)), []).append(i)
         return list(found.values())
 
     @classmethod

@@ -11,7 +11,7 @@ import numpy as np
 from .case_scores import CaseTable
 from .measures import Measure
 
-__all__ = ["measure_all", "paired_difference"]
+__all__ = ["format_table", "measure_all", "paired_difference"]
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -79,6 +79,20 @@ def paired_difference(
             entry["reason"] = first.reason or second.reason or reason
         results[name] = entry
     return results
+
+
+def format_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Lines of a table of :func:`measure_all`: value, interval, number of cases, reason.
+
+    >>> format_table("clean", {"auc": {"value": 0.75, "n": 9, "low": 0.5, "high": 1.0}})[-1]
+    '  auc                      0.750  0.500 to 1.000      9'
+    """
+    lines = [f"  {title:<22}{'value':>8}  {'95 % interval':<16}{'n':>5}", "  " + "-" * 53]
+    for name, one in figures.items():
+        value = "nan" if math.isnan(one["value"]) else f"{one['value']:.3f}"
+        interval = "" if math.isnan(one["low"]) else f"{one['low']:.3f} to {one['high']:.3f}"
+        lines.append(f"  {name:<22}{value:>8}  {interval:<16}{one.get('n', ''):>5}  {one.get('reason', '')}".rstrip())
+    return lines
 
 
 def _draw(

@@ -2,6 +2,9 @@
 
 The paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and as
 sensitivity 1 whatever is predicted. Where most images hold no mass this flatters, so such a figure never stands alone.
+
+An interval takes each figure a thousand times, so the simple ones are written out here; tests hold them equal to
+scikit-learn's.
 """
 
 from __future__ import annotations
@@ -12,19 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from monai.metrics import compute_froc_curve_data, compute_froc_score
-from sklearn.metrics import (
-    accuracy_score,
-    brier_score_loss,
-    confusion_matrix,
-    f1_score,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+from scipy.stats import rankdata
 
 from .case_scores import CaseTable
 
-__all__ = ["CLEAN", "HDS_PAPER", "Measure", "Measured", "calibration_bins", "froc_curve"]
+__all__ = ["CLEAN", "HDS_PAPER", "MEASURE_SETS", "Measure", "Measured", "calibration_bins", "froc_curve"]
 
 SMOOTH = 1e-6
 """In the paper's ratios."""
@@ -172,9 +167,21 @@ def _neither(y: np.ndarray, p: np.ndarray) -> str:
     return "" if y.any() or (p > 0.5).any() else "no positive case, true or predicted"
 
 
-def _specificity(y: np.ndarray, p: np.ndarray) -> float:
-    (tn, fp), _ = confusion_matrix(y, p > 0.5, labels=[0, 1])
-    return tn / (tn + fp)
+def _counts(y: np.ndarray, p: np.ndarray) -> tuple[int, int, int, int]:
+    """True and false negatives, false and true positives; class 1 is chosen above (not at) 0.5."""
+    found = p > 0.5
+    tp, positive, called = int((y & found).sum()), int(y.sum()), int(found.sum())
+    return len(y) - positive - called + tp, positive - tp, called - tp, tp
+
+
+def _of_counts(rule: Callable[[int, int, int, int], float]) -> Callable[[np.ndarray, np.ndarray], float]:
+    return lambda y, p: rule(*_counts(y, p))
+
+
+def _roc_auc(y: np.ndarray, p: np.ndarray) -> float:
+    """Share of pairs of a positive and a negative image that are in order; ties count half."""
+    positive = int(y.sum())
+    return (rankdata(p)[y == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(y) - positive))
 
 
 def calibration_bins(table: CaseTable, bins: int = BINS) -> list[dict[str, float]]:
@@ -196,17 +203,23 @@ def _calibration_error(t: CaseTable) -> Measured:
 
 
 def _auc_or_one(y: np.ndarray, p: np.ndarray) -> float:
-    return 1.0 if _one_class(y, p) else float(roc_auc_score(y, p))
+    return 1.0 if _one_class(y, p) else _roc_auc(y, p)
 
 
 _shared = {
-    "accuracy": Measure(_classified(lambda y, p: accuracy_score(y, p > 0.5)), "share of images classified right"),
-    "f1": Measure(_classified(lambda y, p: f1_score(y, p > 0.5), _neither), "F1 of the image class"),
+    "accuracy": Measure(
+        _classified(_of_counts(lambda tn, fn, fp, tp: (tp + tn) / (tn + fn + fp + tp))),
+        "share of images classified right",
+    ),
+    "f1": Measure(
+        _classified(_of_counts(lambda tn, fn, fp, tp: 2 * tp / (2 * tp + fn + fp)), _neither), "F1 of the image class"
+    ),
     "precision": Measure(
-        _classified(lambda y, p: precision_score(y, p > 0.5), _none_predicted), "share of right among positive calls"
+        _classified(_of_counts(lambda tn, fn, fp, tp: tp / (tp + fp)), _none_predicted),
+        "share of right among positive calls",
     ),
     "recall": Measure(
-        _classified(lambda y, p: recall_score(y, p > 0.5), _no_positive), "share of positive images found"
+        _classified(_of_counts(lambda tn, fn, fp, tp: tp / (tp + fn)), _no_positive), "share of positive images found"
     ),
 }
 
@@ -228,11 +241,19 @@ CLEAN: Mapping[str, Measure] = {
     "false_per_image": Measure(_false_components, "predicted components that touch no lesion, an image", "lower"),
     "false_per_empty_image": Measure(_false_components_of_empty, "the same, over images that hold no lesion", "lower"),
     **_shared,
-    "specificity": Measure(_classified(_specificity, _no_negative), "share of negative images called negative"),
-    "auc": Measure(_classified(lambda y, p: float(roc_auc_score(y, p)), _one_class), "area under the ROC curve"),
-    "brier": Measure(_classified(brier_score_loss), "mean squared error of the probability", "lower"),
+    "specificity": Measure(
+        _classified(_of_counts(lambda tn, fn, fp, tp: tn / (tn + fp)), _no_negative),
+        "share of negative images called negative",
+    ),
+    "auc": Measure(_classified(_roc_auc, _one_class), "area under the ROC curve"),
+    "brier": Measure(
+        _classified(lambda y, p: float(((p - y) ** 2).mean())), "mean squared error of the probability", "lower"
+    ),
     "calibration_error": Measure(
         _calibration_error, f"mean distance of probability and share of positives, {BINS} bins", "lower"
     ),
 }
 """Figures of which each counts only the cases that can answer its question."""
+
+MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {"clean": CLEAN, "hds_paper": HDS_PAPER}
+"""By the name that a config uses."""

@@ -14,6 +14,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata
 from monai.data import list_data_collate
 
+from monai_mtl.metrics import CLEAN, CaseTable, measure_all
 from monai_mtl.registry import Bundle, find_bundles
 
 from ..conftest import DATA, ROOT
@@ -194,6 +195,12 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     assert set(metrics["metrics"]) == set(bundle.metadata["eval_metrics"])
     test_cases = json.loads((folder / "sample_data" / "dataset.json").read_text())["test"]
     assert metrics["cases"] == len(test_cases) == len(list((folder / "eval" / "demo" / "overlays").iterdir()))
+    assert metrics["patients"] == len({case["patient_id"] for case in test_cases})
+    scores = json.loads((folder / "eval" / "demo" / "scores.json").read_text())
+    again = measure_all(CaseTable.from_rows(scores), CLEAN, draws=0)
+    for name, entry in metrics["tables"]["clean"].items():
+        assert entry["value"] is None or entry["value"] == pytest.approx(again[name]["value"]), name
+        assert entry["value"] is not None or entry["reason"], name
     images = copy_images(folder, test_cases[:2], tmp_path.parent / f"{bundle.name}_images")
     weights = str(folder / "models" / "demo" / "model.pt")
     sizes = {"image_size": short["image_size"]}
