@@ -9,6 +9,7 @@ import inspect
 import json as json_format
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import fire
 
 from .errors import ConfigError, MonaiMtlError, own_error
 
-__all__ = ["check", "main"]
+__all__ = ["ablate", "check", "crossval", "main"]
 
 INTERRUPTED = 130
 
@@ -68,7 +69,76 @@ def check(
     return 0
 
 
-VERBS = {"check": check}
+def crossval(
+    bundle: str,
+    data: str | None = None,
+    output: str | None = None,
+    folds: Sequence[int] | int = (0, 1, 2, 3, 4),
+    quick: bool = False,
+    draws: int = 1000,
+    **settings: Any,
+) -> int:
+    """Train and evaluate on each of five folds by patient: three parts train, one selects, one is reported once.
+
+    A study that was stopped goes on with the first fold that is not done.
+
+    Args:
+        bundle: Name or folder of a bundle.
+        data: Folder with the data set; the bundle's sample_data by default.
+        output: Folder to write to; eval/crossval of the bundle by default.
+        folds: Which folds.
+        quick: A few epochs on small images, to see it work.
+        draws: Draws of an interval.
+        **settings: Overrides of train.json, such as --max_epochs 200.
+
+    Returns:
+        Exit code.
+    """
+    from .outputs.study_table import fold_table, write_study
+    from .study import perform, pool, run_folds
+
+    folder = _bundle_folder(bundle)
+    overlays, given = _study_settings(folder, data, quick, settings)
+    place = Path(output) if output else folder / "eval" / "crossval"
+    runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
+    tables = {run.name: perform(folder, run, place) for run in runs}
+    title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
+    return _tell(write_study(fold_table(tables, pool(tables), draws), title, place), place)
+
+
+def ablate(
+    bundle: str,
+    data: str | None = None,
+    output: str | None = None,
+    quick: bool = False,
+    draws: int = 1000,
+    **settings: Any,
+) -> int:
+    """Train and evaluate the whole method and each of the bundle's ablations on one split.
+
+    Args:
+        bundle: As in crossval, and so are the others.
+        data: As there.
+        output: As there; eval/ablation of the bundle by default.
+        quick: As there.
+        draws: As there.
+        **settings: As there.
+
+    Returns:
+        Exit code.
+    """
+    from .outputs.study_table import variant_table, write_study
+    from .study import ablation_runs, perform
+
+    folder = _bundle_folder(bundle)
+    overlays, given = _study_settings(folder, data, quick, settings)
+    place = Path(output) if output else folder / "eval" / "ablation"
+    tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
+    return _tell(write_study(variant_table(tables, draws), f"{folder.name}: ablation", place), place)
+
+
+VERBS = {"check": check, "crossval": crossval, "ablate": ablate}
+QUICK = {"max_epochs": 4, "val_interval": 2}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,10 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _settings_of(bundle: str, data: str) -> dict[str, Any]:
-    """How the train.json of a bundle reads a data set."""
-    from monai.bundle import ConfigParser
-
+def _bundle_folder(bundle: str) -> Path:
     from .registry import find_bundles
 
     folder = Path(bundle)
@@ -110,6 +177,34 @@ def _settings_of(bundle: str, data: str) -> dict[str, Any]:
                 fix="name one of these, or a bundle's folder",
             )
         folder = found[bundle]
+    return folder.resolve()
+
+
+def _study_settings(
+    folder: Path, data: str | None, quick: bool, settings: dict[str, Any]
+) -> tuple[list[str], dict[str, Any]]:
+    """Overlays and settings of every run of a study; refuses settings that the config does not have."""
+    from monai.bundle import ConfigParser
+
+    from .bundle.startup import check_settings
+
+    overlays = ["demo.json"] if quick else []
+    files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
+    check_settings(ConfigParser.load_config_files(files), settings)
+    given = {**(QUICK if quick else {}), **settings}
+    return overlays, given if data is None else {"dataset_dir": str(Path(data).expanduser().resolve()), **given}
+
+
+def _tell(lines: Sequence[str], place: Path) -> int:
+    sys.stdout.write("\n".join(lines) + f"\ntable: {place / 'table.md'}\n")
+    return 0
+
+
+def _settings_of(bundle: str, data: str) -> dict[str, Any]:
+    """How the train.json of a bundle reads a data set."""
+    from monai.bundle import ConfigParser
+
+    folder = _bundle_folder(bundle)
     parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
     parser["bundle_root"], parser["dataset_dir"] = str(folder), data
     node = parser["datalist"]

@@ -36,6 +36,7 @@ def load_datalist(
     options: Mapping[str, Any] | None = None,
     *,
     fold: int = 0,
+    named_split: bool = True,
     output_dir: PathLike | None = None,
     case_id_salt: str | None = None,
     reader: Mapping[str, Any] | None = None,
@@ -55,6 +56,7 @@ def load_datalist(
         seed: Seed of the split, where one is made.
         options: Of the importer, such as ``{"label": "birads"}``; see docs/reference/datasets.md.
         fold: Which of five rotations of that split, 0 to 4.
+        named_split: Whether sections that the data set names are kept; else all its cases are split by patient.
         output_dir: Where ``check.json`` and ``check.png`` are written if the check finds an error.
         case_id_salt: If given, each ``case_id`` becomes a hash of it with this salt, and reports name no file.
         reader: Options of :class:`monai_mtl.data.MedicalReader` that the check reads images with.
@@ -69,7 +71,7 @@ def load_datalist(
         ConfigError: If an option or a fold does not exist.
         DataError: If no layout is recognised or the check finds faults; it names all of them.
     """
-    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader)
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
     if not check:
         return found.split(seed, fold)
     report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
@@ -93,6 +95,7 @@ def examine_dataset(
     options: Mapping[str, Any] | None = None,
     *,
     fold: int = 0,
+    named_split: bool = True,
     output_dir: PathLike | None = None,
     case_id_salt: str | None = None,
     reader: Mapping[str, Any] | None = None,
@@ -107,6 +110,7 @@ def examine_dataset(
         seed: As there.
         options: As there.
         fold: As there.
+        named_split: As there.
         output_dir: Where ``check.json`` and ``check.png`` are written, also when all is well.
         case_id_salt: As there.
         reader: As there.
@@ -117,7 +121,7 @@ def examine_dataset(
         ConfigError: If an option or a fold does not exist.
         DataError: If no layout is recognised, or its tables cannot be used.
     """
-    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader)
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
     report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
     if output_dir is not None:
         write_details(report, found.cases, found.facts, classes, output_dir, reader)
@@ -134,6 +138,7 @@ class _Dataset:
         options: Mapping[str, Any],
         case_id_salt: str | None,
         reader: Mapping[str, Any] | None,
+        named_split: bool,
     ) -> None:
         self.importer, folder = open_dataset(dataset_dir)
         self.classes, self.reader = classes, reader
@@ -143,6 +148,8 @@ class _Dataset:
             for name, cases in read_cases(self.importer, folder, options).items()
         }
         self.sections = apply_cases_csv(listed, folder, case_id_salt is not None)
+        if not named_split:
+            self.sections = {"training": self.cases, "validation": [], "test": []}
         kept = {case["image"] for case in self.cases}
         self.left_out = [c for cases in listed.values() for c in cases if c["image"] not in kept]
         if case_id_salt is not None:

@@ -45,6 +45,7 @@ class EvaluationReport:
         measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
         cases: The cases, for their ``patient_id``: intervals draw patients. Without them each case is one.
         draws: Draws of an interval.
+        tasks: Tasks that the network learned; figures of the other one are undefined.
 
     Raises:
         ValueError: If a set of measures is unknown.
@@ -58,10 +59,12 @@ class EvaluationReport:
         measures: Sequence[str] = (),
         cases: Sequence[Mapping[str, Any]] = (),
         draws: int = 1000,
+        tasks: Sequence[str] = ("seg", "cls"),
     ) -> None:
         if unknown := [name for name in measures if name not in MEASURE_SETS]:
             raise ValueError(f"no measures {unknown}; there are {list(MEASURE_SETS)}")
         self.output_dir, self.classes, self.title = Path(output_dir), list(classes), title
+        self.tasks = tuple(tasks)
         self.measures, self.draws = {name: MEASURE_SETS[name] for name in measures}, draws
         self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
@@ -105,11 +108,11 @@ class EvaluationReport:
             score_case(
                 name,
                 self._patients.get(name, ""),
-                None if truth is None else truth.numpy(),
+                None if truth is None or "seg" not in self.tasks else truth.numpy(),
                 mask.numpy(),
                 probability,
                 float(output["cls"][1]),
-                float(output["cls_target"]) if has_cls else math.nan,
+                float(output["cls_target"]) if has_cls and "cls" in self.tasks else math.nan,
             )
         )
         caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {float(output['cls'][1]):.2f}"]
@@ -134,7 +137,10 @@ class EvaluationReport:
         if tables:
             content |= {"tables": tables, "interval": f"95 % of {self.draws} draws of patients"}
         write_json(self.output_dir / "metrics.json", content | {"notice": NOTICE})
-        write_json(self.output_dir / "scores.json", [scores.to_json() for scores in self._scores])
+        # Patients are numbered: who they are stays in the data set.
+        numbers = {row: str(number + 1) for number, group in enumerate(table.groups) for row in group}
+        scores = [one.to_json() | {"patient_id": numbers[row]} for row, one in enumerate(self._scores)]
+        write_json(self.output_dir / "scores.json", scores)
         contact_sheet(self._pictures, self.title).save(self.output_dir / "overview.png")
         logger.info(self.title)
         for line in _table(metrics) if not tables else ():

@@ -162,6 +162,14 @@ class CaseTable:
         taken._columns = {name: column[places] for name, column in self._columns.items()}
         return taken
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a case, as :meth:`from_rows` takes them."""
+        columns: dict[str, list] = {
+            name: [one.tolist() for one in column] if column.dtype == object else column.tolist()
+            for name, column in self._columns.items()
+        }
+        return [{name: values[row] for name, values in columns.items()} for row in range(len(self))]
+
     @property
     def groups(self) -> list[list[int]]:
         """Positions of the cases of each patient."""

@@ -5,13 +5,14 @@ from .breast_crop import BreastForeground
 from .intensity import ScaleTo8Bitd
 from .load_mask import LoadMaskd
 from .resize import SeparableResize, SeparableResized
-from .results import ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
+from .results import ClassFromProbabilityd, ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 from .verify_sha256 import VerifySHA256d
 
 __all__ = [
     "BreastForeground",
     "ClassFromMaskd",
+    "ClassFromProbabilityd",
     "EnsureTaskLabelsd",
     "ForegroundProbabilityd",
     "ImageResultd",

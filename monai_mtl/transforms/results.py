@@ -12,7 +12,7 @@ from monai.transforms import Transform
 
 from ..layers.mil import select_instance
 
-__all__ = ["ForegroundProbabilityd", "ImageResultd", "MaskFromProbabilityd"]
+__all__ = ["ClassFromProbabilityd", "ForegroundProbabilityd", "ImageResultd", "MaskFromProbabilityd"]
 
 
 class ForegroundProbabilityd(Transform):
@@ -51,6 +51,27 @@ class MaskFromProbabilityd(Transform):
         """Threshold one case."""
         d = dict(data)
         d[self.mask_key] = (d[self.probability_key][0] > self.threshold).to(torch.uint8)
+        return d
+
+
+class ClassFromProbabilityd(Transform):
+    """Probabilities of the image's two classes from the mask's: that of class 1 is the largest in the image.
+
+    For a network that learned masks only; with a network that learned both, its own class is better.
+
+    Args:
+        probability_key: Probability ``(1, *)`` of not being background.
+        class_key: Where the probabilities ``(2,)`` are written.
+    """
+
+    def __init__(self, probability_key: str = "probability", class_key: str = "cls") -> None:
+        self.probability_key, self.class_key = probability_key, class_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Decide one case."""
+        d = dict(data)
+        largest = torch.as_tensor(d[self.probability_key]).as_subclass(torch.Tensor).max()
+        d[self.class_key] = torch.stack([1 - largest, largest])
         return d
 
 

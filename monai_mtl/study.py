@@ -1,0 +1,144 @@
+"""Several trainings that make one table: folds of a cross-validation, rows of an ablation.
+
+Each run trains and evaluates in a folder of its own and ends with ``done.json``. A study that was stopped begins again
+with the first run that has none; since a run repeats exactly, the table is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .metrics import CaseTable
+from .outputs.result_json import write_json
+
+__all__ = ["Run", "ablation_runs", "load_scores", "perform", "pool", "run_folds"]
+
+logger = logging.getLogger("monai_mtl")
+
+FOLDS = 5
+DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with its evaluation.
+
+    Args:
+        name: Of its folder and its row.
+        overlays: Config files on top of train.json, relative to the bundle's ``configs/``.
+        settings: Overrides.
+    """
+
+    name: str
+    overlays: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_folds(folds: Sequence[int] = range(FOLDS), overlays: Sequence[str] = (), **settings: Any) -> list[Run]:
+    """One run a fold: three fifths of the patients train, one selects the checkpoint, one is reported.
+
+    Raises:
+        ConfigError: If a fold does not exist or is named twice.
+    """
+    if not folds or len(set(folds)) != len(folds) or not set(folds) <= set(range(FOLDS)):
+        raise ConfigError(f"folds {list(folds)}", expected=f"some of 0..{FOLDS - 1}", fix="correct --folds")
+    return [Run(f"fold_{fold}", tuple(overlays), {**settings, "fold": fold}) for fold in folds]
+
+
+def ablation_runs(bundle: Path, overlays: Sequence[str] = (), **settings: Any) -> list[Run]:
+    """The full method first, then one run for each overlay in ``configs/ablations/``, by name.
+
+    Args:
+        bundle: Folder of the bundle.
+        overlays: Of all runs, before that of the ablation.
+        settings: Of all runs.
+
+    Raises:
+        ConfigError: If the bundle has no ablations.
+    """
+    names = sorted(path.stem for path in (bundle / "configs" / "ablations").glob("*.json"))
+    if not names:
+        raise ConfigError(f"{bundle.name} has no ablations", expected="JSON files in configs/ablations/")
+    full = Run("full", tuple(overlays), settings)
+    return [full, *(Run(name, (*overlays, f"ablations/{name}.json"), settings) for name in names)]
+
+
+def perform(bundle: Path, run: Run, output: Path) -> CaseTable:
+    """Train and evaluate, unless that is done; a folder that was left half way is emptied first.
+
+    Args:
+        bundle: Folder of the bundle.
+        run: What to do.
+        output: Folder of the study.
+
+    Returns:
+        Scores of the test cases.
+
+    Raises:
+        ConfigError: If the folder holds the same run with other settings.
+    """
+    folder = output / run.name
+    identity = _identity(bundle, run)
+    if (folder / DONE).is_file():
+        if json.loads((folder / DONE).read_text()) != identity:
+            what = f"{folder} was made with other settings or configs"
+            raise ConfigError(what, fix="choose another --output, or remove that folder")
+        logger.info("%s: done before", run.name)
+        return load_scores(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+    logger.info("%s: training", run.name)
+    settings = {**run.settings, "ckpt_dir": str(folder / "models"), "output_dir": str(folder / "eval")}
+    _execute(bundle, ["train.json", *run.overlays], settings)
+    _execute(bundle, ["train.json", *run.overlays, "evaluate.json"], settings)
+    write_json(folder / DONE, identity)
+    return load_scores(folder)
+
+
+def load_scores(folder: Path) -> CaseTable:
+    """Scores of the test cases of a finished run.
+
+    Args:
+        folder: Of the run.
+    """
+    return CaseTable.from_rows(json.loads((folder / "eval" / "scores.json").read_text()))
+
+
+def pool(tables: Mapping[str, CaseTable]) -> CaseTable:
+    """All cases of several runs in one table; patients of two runs are two patients.
+
+    Args:
+        tables: By name of the run.
+    """
+    rows = [
+        row | {key: row[key] and f"{name} {row[key]}" for key in ("case_id", "patient_id")}
+        for name, table in tables.items()
+        for row in table.rows()
+    ]
+    return CaseTable.from_rows(rows)
+
+
+def _identity(bundle: Path, run: Run) -> dict[str, Any]:
+    """What makes a run the same run: its configs and settings."""
+    files = ["train.json", *run.overlays, "evaluate.json"]
+    content = b"".join((bundle / "configs" / name).read_bytes() for name in files)
+    return {"configs_sha256": hashlib.sha256(content).hexdigest(), "settings": json.loads(json.dumps(run.settings))}
+
+
+def _execute(bundle: Path, overlays: Sequence[str], settings: Mapping[str, Any]) -> None:
+    from monai.bundle import ConfigWorkflow
+
+    files = [str(bundle / "configs" / name) for name in overlays]
+    meta = str(bundle / "configs" / "metadata.json")
+    workflow = ConfigWorkflow(files, meta_file=meta, logging_file=False, bundle_root=str(bundle), **settings)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
