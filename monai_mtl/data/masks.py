@@ -66,7 +66,7 @@ def load_mask(
             part = resize(part, size, order=0, preserve_range=True, anti_aliasing=False).astype(np.uint8)
         if part.shape != size:
             what = f"{path} has {part.shape[0]} x {part.shape[1]} pixels, its image {size[0]} x {size[1]}"
-            raise ImageError(what, fix="export image and mask on one grid")
+            raise ImageError(what, fix="export image and mask on one grid", kind="size")
         mask = np.maximum(mask, part)
     return mask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from monai_mtl.data import MedicalReader
 from monai_mtl.errors import ImageError, MissingError
+from monai_mtl.transforms import VerifySHA256d
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Repaired(Same):
 
 @dataclass(frozen=True)
 class Refused:
-    """The file is refused: our error, of this kind, with the file's name, a reason that contains ``says``, and a fix."""
+    """Our error of this kind, with the name of the file, a reason that contains ``says``, and a fix."""
 
     kind: str
     says: str = ""
@@ -53,6 +55,7 @@ class Fault:
         make: Writes into an empty folder and returns what is given to the reader.
         wanted: What must come of each of the returned files.
         options: Of the reader.
+        damage: Changes each file after its digest was noted; the digest is then verified before the file is read.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Fault:
     make: Callable[[Path], Path | Sequence[Path]]
     wanted: Same | Refused
     options: Mapping[str, Any] = field(default_factory=dict)
+    damage: Callable[[Path], None] | None = None
 
 
 def complaints(fault: Fault, folder: Path) -> list[str]:
@@ -72,7 +76,11 @@ def complaints(fault: Fault, folder: Path) -> list[str]:
 def _judge(fault: Fault, path: Path) -> list[str]:
     wanted = fault.wanted
     reader = MedicalReader(**{"reverse_indexing": False, **fault.options})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if fault.damage else None
+    if fault.damage:
+        fault.damage(path)
     try:
+        VerifySHA256d()({"image": str(path), "sha256_image": digest})
         array, meta = reader.get_data(reader.read(path))
     except (ImageError, MissingError) as error:
         if not isinstance(wanted, Refused):

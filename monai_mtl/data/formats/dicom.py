@@ -84,9 +84,13 @@ def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int
     # One decoder a syntax, so that the result does not depend on what else is installed.
     syntax = header.file_meta.TransferSyntaxUID
     plugin = ("pillow" if syntax == JPEGBaseline8Bit else "pylibjpeg") if syntax.is_compressed else ""
-    return pixel_array(header, index=index, decoding_plugin=plugin)
+    try:
+        return pixel_array(header, index=index, decoding_plugin=plugin)
+    except BaseException as error:
+        if type(error).__module__ == "pyo3_runtime":  # a panic of the RLE decoder, which is written in Rust
+            raise ValueError("the compressed pixels are damaged") from error
+        raise
 
 
 def _fix(error: BaseException) -> str:
-    missing = "plugin" in str(error) or "depend" in str(error)
-    return "pip install 'monai-mtl[jpeg]'" if missing else COPY
+    return "pip install 'monai-mtl[jpeg]'" if "missing dependencies" in str(error) else COPY

@@ -8,7 +8,7 @@ from struct import error as StructError
 from typing import Any, BinaryIO, NamedTuple
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.misc import is_dicom
 from pydicom.uid import (
@@ -27,6 +27,7 @@ __all__ = ["FAULTS", "Plain", "check_promises", "read_header"]
 NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PhotometricInterpretation", "PixelRepresentation")
 FAULTS = (AttributeError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, RecursionError)
 FAULTS += (RuntimeError, StructError, TypeError, ValueError, zlib.error)  # type: ignore[assignment]
+FAULTS += (InvalidDicomError, BytesLengthException)  # type: ignore[assignment]
 CHUNK = 1 << 20
 LITTLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 PIXEL_DATA = b"\xe0\x7f\x10\x00"

@@ -28,6 +28,8 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
     """
     photometric = header.PhotometricInterpretation
     if photometric == "PALETTE COLOR":
+        if not header.original_encoding[1]:
+            _make_palette_little(header)
         colours = apply_color_lut(array, header)
         return (colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours
     if photometric not in GREY:
@@ -35,11 +37,14 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
     bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
     ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if signed else [0, (1 << bits) - 1])
     slope, intercept = float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0))
+    if not max(abs(slope), abs(intercept)) <= np.finfo(np.float32).max:
+        raise ValueError(f"rescale slope {slope}, intercept {intercept}")
     if header.get("ModalityLUTSequence"):
         array = apply_modality_lut(array, header)
         ends = np.array([0, (1 << int(header.ModalityLUTSequence[0].LUTDescriptor[2])) - 1])
     elif (slope, intercept) != (1, 0):
-        array, ends = array * np.float32(slope) + np.float32(intercept), ends * slope + intercept
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
+            array, ends = array * np.float32(slope) + np.float32(intercept), ends * slope + intercept
     if voi == "voi" and (header.get("VOILUTSequence") or header.get("WindowCenter") is not None):
         if header.get("VOILUTSequence"):
             ends = np.array([0, (1 << int(header.VOILUTSequence[0].LUTDescriptor[2])) - 1])
@@ -47,6 +52,15 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
     if voi == "percentile":
         array = np.clip(array, *np.percentile(array, PERCENTILES).astype(array.dtype))
     return ends.sum().astype(array.dtype) - array if photometric == "MONOCHROME1" else array
+
+
+def _make_palette_little(header: pydicom.Dataset) -> None:
+    """Swap the bytes of a big-endian palette, which pydicom reads as little-endian whatever the file says."""
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTableData"
+        if name not in header:
+            continue  # a segmented palette, which it reads as it should
+        setattr(header, name, np.frombuffer(header[name].value, ">u2").astype("<u2").tobytes())
 
 
 def describe(header: pydicom.Dataset, voi: str) -> dict[str, Any]:

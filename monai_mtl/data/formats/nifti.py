@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import IO, cast
 
@@ -12,6 +13,7 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from ...errors import ImageError
 from .options import COPY, Decoded, ReadOptions, refuse_large, refuse_large_file, shorten
@@ -23,6 +25,7 @@ MILLIMETRES = {"mm": 1.0, "micron": 1e-3, "meter": 1e3}
 ROOM = 1 << 20
 """What a header with its extensions may take on top of the pixels."""
 FAULTS = (EOFError, HeaderDataError, ImageFileError, OSError, OverflowError, TypeError, ValueError, zlib.error)
+FAULTS += (WrapStructError,)  # type: ignore[assignment]
 
 
 def read_nifti(path: Path, options: ReadOptions) -> Decoded:
@@ -50,7 +53,9 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         needed = int(header["vox_offset"]) + math.prod(map(int, shape)) * header.get_data_dtype().itemsize
         if len(content) < needed:
             raise ValueError(f"{len(content)} bytes, its header needs {needed}")
-        spacing = np.array(header.get_zooms()[:2], dtype=float)
+        # Unchecked, because nibabel makes a spacing of 0 one of 1.
+        unchecked = type(header).from_fileobj(BytesIO(content), check=False)
+        spacing = np.abs(unchecked["pixdim"][1:3].astype(float))
         if not bool((np.isfinite(spacing) & (spacing > 0)).all()):
             raise ValueError(f"pixel spacing {spacing.tolist()}")
         if header.get_data_dtype().kind not in "iuf":

@@ -1,0 +1,235 @@
+"""DICOM: pydicom's own files against their twins and against ITK, and every choice and refusal."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from monai_mtl.data import MedicalReader
+from monai_mtl.data.reader import read_size
+from monai_mtl.errors import ImageError
+
+from ..faults.dicom_oracle import palette, segmented_palette
+from ..faults.generate import first, mammogram, pixels, real, write_dicom
+
+RAW = pixels()
+BARE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+REAL = Path(os.environ.get("MONAI_MTL_DATA", ".")) / "cbis_ddsm_dicom_mg"
+
+
+def read(path: Path, **options) -> tuple[np.ndarray, dict]:
+    return MedicalReader(reverse_indexing=False, **options).get_data([path])
+
+
+def refusal(path: Path, **options) -> ImageError:
+    with pytest.raises(ImageError) as raised:
+        read(path, **options)
+    assert path.name in str(raised.value)
+    assert raised.value.fix
+    return raised.value
+
+
+def made(folder: Path, stored: np.ndarray | None = None, **tags) -> Path:
+    return write_dicom(folder / "a.dcm", mammogram(stored, **tags))
+
+
+def raw(path: Path) -> np.ndarray:
+    return pydicom.dcmread(path).pixel_array
+
+
+def upright(path: Path) -> np.ndarray:
+    """Of a MONOCHROME1 file."""
+    return 2 ** pydicom.dcmread(path).BitsStored - 1 - raw(path).astype(int)
+
+
+def colours(path: Path) -> np.ndarray:
+    return first(raw(path))
+
+
+def of(name: str, oracle):
+    """Pixels of another file of pydicom's."""
+    return lambda path: oracle(real(path.parent, name))
+
+
+RGB = {"color": "rgb"}
+ORACLES = {
+    "RG1_UNCR.dcm": (upright, {}),
+    "RG1_J2KR.dcm": (of("RG1_UNCR.dcm", upright), {}),
+    "RG3_UNCR.dcm": (upright, {}),
+    "RG3_J2KR.dcm": (of("RG3_UNCR.dcm", upright), {}),
+    "RG3_J2KI.dcm": (of("RG3_UNCI.dcm", upright), {}),
+    "US1_UNCR.dcm": (colours, RGB),
+    "US1_J2KR.dcm": (of("US1_UNCR.dcm", colours), RGB),
+    "US1_J2KI.dcm": (of("US1_UNCI.dcm", colours), RGB),
+    "OBXXXX1A.dcm": (palette, RGB),
+    "OBXXXX1A_rle.dcm": (of("OBXXXX1A.dcm", palette), RGB),
+    "OBXXXX1A_expb.dcm": (of("OBXXXX1A.dcm", palette), RGB),
+    "gdcm-US-ALOKA-16_big.dcm": (of("gdcm-US-ALOKA-16.dcm", segmented_palette), RGB),
+    "MR_small_RLE.dcm": (of("MR_small.dcm", raw), {}),
+    "MR_small_bigendian.dcm": (of("MR_small.dcm", raw), {}),
+    "MR_small_jp2klossless.dcm": (of("MR_small.dcm", raw), {}),
+    "MR_small_jpeg_ls_lossless.dcm": (of("MR_small.dcm", raw), {}),
+    "SC_rgb_jpeg_gdcm.dcm": (of("SC_rgb.dcm", colours), RGB),
+}
+"""What is in pydicom's files, by pydicom alone; where there is an uncompressed twin, in that."""
+
+
+@pytest.mark.parametrize("itk", ["as installed", "absent"])
+@pytest.mark.parametrize("name", ORACLES)
+def test_a_file_reads_as_its_twin_with_and_without_itk(tmp_path, monkeypatch, name, itk):
+    if itk == "absent":
+        monkeypatch.setitem(sys.modules, "itk", None)
+    oracle, options = ORACLES[name]
+    path = real(tmp_path, name)
+    # Pieces of a palette are straight lines, which may be rounded or cut.
+    assert np.abs(read(path, **options)[0] - oracle(path)).max() <= (1 if "ALOKA" in name else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "tolerance"),
+    [
+        *((name, {}, 0) for name in ("RG1_UNCR", "RG3_UNCR", "MR_small", "CT_small", "JPEG-LL", "693_J2KI")),
+        *((name, {}, 0) for name in ("JPGLosslessP14SV1_1s_1f_8b", "JPEGLSNearLossless_16")),
+        *((name, RGB, 0) for name in ("US1_UNCR", "US1_J2KI", "OBXXXX1A")),
+        ("JPGExtended", {}, 1),  # lossy, of 12 bits: decoders round differently
+    ],
+)
+def test_itk_reads_the_same(tmp_path, name, options, tolerance):
+    itk = pytest.importorskip("itk")
+    path = real(tmp_path, f"{name}.dcm")
+    theirs = itk.array_from_image(itk.imread(str(path))).astype(float)
+    ours = read(path, **options)[0]
+    theirs = theirs.reshape(*ours.shape[-2:], -1)
+    theirs = first(theirs) if options else theirs[..., 0]
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= tolerance
+
+
+def labels() -> list[dict[str, str]]:
+    with (REAL / "labels.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.realdata
+def test_real_mammograms():
+    rows = labels()
+    assert len(rows) == 8
+    for row in rows:
+        path = REAL / row["image"]
+        values, meta = read(path)
+        assert np.array_equal(values, raw(path))
+        assert values.shape == (int(row["rows"]), int(row["columns"]))
+        assert read_size(path) == (int(row["columns"]), int(row["rows"]))
+        wanted = {name: row[name] for name in ("laterality", "view", "modality")}
+        assert {name: meta[name] for name in wanted} == wanted
+        assert meta["bits"] == int(row["bits"])
+        assert row["patient"] not in repr(meta)
+
+
+def test_voi_of_monochrome1_is_inverted_within_the_window(tmp_path):
+    path = made(tmp_path, PhotometricInterpretation="MONOCHROME1", WindowCenter=2000, WindowWidth=1500)
+    shown = np.clip(((RAW - 1999.5) / 1499 + 0.5) * 4095, 0, 4095)
+    assert np.abs(read(path, voi="voi")[0] - (4095 - shown)).max() < 1e-2
+    low, high = np.percentile(RAW, (0.5, 99.5))
+    assert np.abs(read(path, voi="percentile")[0] - (4095 - np.clip(RAW, low, high))).max() <= 1
+    assert np.array_equal(read(path)[0], 4095 - RAW)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(2, -1024), (-1, 4095), (0.5, 0)])
+def test_monochrome1_is_inverted_within_its_rescaled_range(tmp_path, slope, intercept):
+    path = made(tmp_path, PhotometricInterpretation="MONOCHROME1", RescaleSlope=slope, RescaleIntercept=intercept)
+    values = RAW.astype(float) * slope + intercept
+    assert np.array_equal(read(path)[0], (4095 * slope + intercept) + intercept - values)
+
+
+def test_signed_values_of_12_bits(tmp_path):
+    values = RAW.astype(int) - 2048
+    high = pixels(4, 9).astype(np.uint16) << 12
+    stored = (values & 4095).astype(np.uint16) | high
+    assert np.array_equal(read(made(tmp_path, stored, PixelRepresentation=1))[0], values)
+    path = made(tmp_path, stored, PixelRepresentation=1, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(read(path)[0], -1 - values)
+
+
+@pytest.mark.parametrize("syntax", [*BARE, DeflatedExplicitVRLittleEndian], ids=lambda syntax: syntax.name)
+def test_frames_in_every_uncompressed_syntax(tmp_path, syntax):
+    held = np.stack([pixels(12, seed) for seed in range(3)])
+    path = encoded(tmp_path, syntax, held, Rows=48, NumberOfFrames=3)
+    assert refusal(path).kind == "frames"
+    for index in range(3):
+        assert np.array_equal(read(path, frame=index)[0], held[index])
+
+
+def encoded(folder: Path, syntax, held: np.ndarray, **tags) -> Path:
+    """Of 16 bits, in a syntax that does not compress them."""
+    little = syntax != ExplicitVRBigEndian
+    dataset = mammogram(held.reshape(-1, held.shape[-1]), **tags)
+    dataset.PixelData = held.astype("<u2" if little else ">u2").tobytes()
+    dataset.file_meta.TransferSyntaxUID, dataset["PixelData"].VR = syntax, "OW"
+    implicit = syntax == ImplicitVRLittleEndian
+    pydicom.dcmwrite(folder / "a.dcm", dataset, implicit_vr=implicit, little_endian=little, enforce_file_format=True)
+    return folder / "a.dcm"
+
+
+@pytest.mark.parametrize("syntax", BARE, ids=lambda syntax: syntax.name)
+def test_a_file_without_preamble_is_read_when_asked(tmp_path, syntax):
+    whole = encoded(tmp_path, syntax, RAW).read_bytes()
+    path = tmp_path / "bare.dcm"
+    path.write_bytes(whole[144 + int.from_bytes(whole[140:144], "little") :])
+    assert "force=True" in refusal(path).fix
+    assert np.array_equal(read(path, force=True)[0], RAW)
+    with pytest.raises(ImageError, match=r"bare\.dcm"):
+        read_size(path)
+
+
+IMAGER = "ImagerPixelSpacing (detector plane)"
+
+
+@pytest.mark.parametrize(
+    ("tags", "spacing", "source"),
+    [
+        ({"PixelSpacing": [0.1, 0.05]}, [0.05, 0.1], "PixelSpacing"),
+        ({"PixelSpacing": [0.1, 0.05], "ImagerPixelSpacing": [0.2, 0.1]}, [0.05, 0.1], "PixelSpacing"),
+        ({"ImagerPixelSpacing": [0.2, 0.1]}, [0.1, 0.2], IMAGER),
+        ({"PixelSpacing": [0.2, 0.1], "ImagerPixelSpacing": [0.2, 0.1]}, [0.1, 0.2], IMAGER),
+        ({"PixelSpacing": [0, 0], "ImagerPixelSpacing": [0.2, 0.1]}, [0.1, 0.2], IMAGER),
+        ({"PixelSpacing": [0.1, -0.1]}, [np.nan, np.nan], "none"),
+        ({}, [np.nan, np.nan], "none"),
+    ],
+)
+def test_spacing_and_its_source(tmp_path, tags, spacing, source):
+    meta = read(made(tmp_path, **tags))[1]
+    assert np.array_equal(meta["spacing"], spacing, equal_nan=True)
+    assert meta["spacing_source"] == source
+
+
+def test_spacing_is_corrected_for_magnification(tmp_path):
+    meta = read(made(tmp_path, ImagerPixelSpacing=[0.21, 0.14], EstimatedRadiographicMagnificationFactor=1.4))[1]
+    assert meta["spacing"] == pytest.approx([0.1, 0.15])
+    assert meta["spacing_source"] == "ImagerPixelSpacing / magnification"
+
+
+@pytest.mark.parametrize(
+    ("tags", "side", "view"),
+    [
+        ({"ImageLaterality": "L", "ViewPosition": "MLO"}, "L", "MLO"),
+        ({"Laterality": "R", "PatientOrientation": "CC"}, "R", "CC"),
+        ({"ImageLaterality": "U", "PatientOrientation": ["A", "FR"]}, "", ""),
+        ({"ImageLaterality": "B", "ViewPosition": "DOE"}, "B", ""),
+    ],
+)
+def test_side_and_view_are_taken_from_a_white_list(tmp_path, tags, side, view):
+    meta = read(made(tmp_path, **tags))[1]
+    assert (meta["laterality"], meta["view"]) == (side, view)
