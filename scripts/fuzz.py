@@ -74,7 +74,7 @@ def keep_files(offenders: Sequence[Result], seeds: Sequence[Seed], seed: int, fo
         (folder / f"{result.number}_{whole.name.replace(' ', '_')}{whole.suffix}").write_bytes(content)
 
 
-def main(mutants: int = 10000, seed: int = 0, out: str | None = None, keep: str | None = None) -> int:
+def main(mutants: int = 10000, seed: int = 0, out: str | None = None, keep: str | None = None) -> None:
     """Make and read them.
 
     Args:
@@ -82,6 +82,9 @@ def main(mutants: int = 10000, seed: int = 0, out: str | None = None, keep: str 
         seed: The same seed makes the same mutants.
         out: JSON file to write the results to.
         keep: Folder for the files that a bar was missed with.
+
+    Raises:
+        SystemExit: With 1 if a bar is missed.
     """
     warnings.filterwarnings("ignore")
     logging.disable(logging.CRITICAL)
@@ -105,8 +108,9 @@ def main(mutants: int = 10000, seed: int = 0, out: str | None = None, keep: str 
     print(f"\n{len(results)} mutants in {time.perf_counter() - start:.0f} s, seed {seed}")
     print(f"whole files read: {accepted(seeds)} of {len(seeds)}")
     print("as wanted" if not bars else "\n".join(f"not as wanted: {bar}" for bar in bars))
-    return 1 if bars else 0
+    if bars:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(fire.Fire(main))
+    fire.Fire(main)

@@ -172,6 +172,18 @@ def test_frames_in_every_uncompressed_syntax(tmp_path, syntax):
         assert np.array_equal(read(path, frame=index)[0], held[index])
 
 
+def test_a_frame_of_an_enhanced_file_has_the_meaning_that_its_groups_state(tmp_path):
+    path = real(tmp_path, "eCT_Supplemental.dcm")
+    header = pydicom.dcmread(path)
+    shared = header.SharedFunctionalGroupsSequence[0]
+    intercept = float(shared.PixelValueTransformationSequence[0].RescaleIntercept)
+    values, meta = read(path, frame=1)
+    assert intercept == -1024
+    assert np.array_equal(values, header.pixel_array[1] + intercept)  # ITK 5.4.7 has the same mean, -648.545
+    assert meta["spacing"] == pytest.approx([0.388672, 0.388672])
+    assert meta["spacing_source"].startswith("PixelSpacing")
+
+
 def encoded(folder: Path, syntax, held: np.ndarray, **tags) -> Path:
     """Of 16 bits, in a syntax that does not compress them."""
     little = syntax != ExplicitVRBigEndian

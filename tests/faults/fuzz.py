@@ -134,6 +134,7 @@ def judge(seeds: Sequence[Seed], truths: Sequence[dict], number: int, seed: int,
     hashed, why = classify(path, whole, truths[number % len(seeds)], sha256(whole.content).hexdigest())
     detail = f"with a digest: {why}" if hashed in ("silent", "foreign") else detail
     path.unlink()
+    detail = detail.replace(f"{folder}/", "")  # which is another one in every run
     return Result(number, whole.name, damage, found, hashed, detail, cpu, wall, growth)
 
 
