@@ -57,6 +57,7 @@ def made(folder: Path, stored: np.ndarray | None = None, **tags) -> Path:
         ({"PhotometricInterpretation": ""}, "PhotometricInterpretation"),
         ({"PhotometricInterpretation": "MONOCHROME"}, "PhotometricInterpretation"),
         ({"RescaleSlope": 0}, "RescaleSlope"),
+        ({"RescaleSlope": "1e40"}, "rescale slope 1e+40"),
     ],
     ids=str,
 )
@@ -66,6 +67,20 @@ def test_a_header_that_cannot_be_right(tmp_path, tags, reason):
 
 def test_an_empty_rescale_is_none(tmp_path):
     assert np.array_equal(read(made(tmp_path, RescaleSlope="", RescaleIntercept=""))[0], RAW)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ({"voi": "window"}, "voi must be one of"),
+        ({"alpha": "keep"}, "alpha must be one of"),
+        ({"frame": -1}, "frame must be >= 0"),
+        ({"max_bytes": 0}, "max_bytes must be >= 1"),
+    ],
+)
+def test_an_option_that_there_is_not(option, reason):
+    with pytest.raises(ValueError, match=reason):
+        MedicalReader(**option)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,13 @@ def test_a_window_that_cannot_be_right(tmp_path, tags, reason):
     path = made(tmp_path, **tags)
     assert reason in str(refusal(path, voi="voi"))
     assert np.array_equal(read(path)[0], RAW)
+
+
+@pytest.mark.parametrize("tags", [{}, {"WindowCenter": 2000}, {"WindowCenter": None, "WindowWidth": 100}])
+def test_without_a_whole_window_none_is_applied_and_none_is_recorded(tmp_path, tags):
+    values, meta = read(made(tmp_path, **tags), voi="voi")
+    assert np.array_equal(values, RAW)
+    assert meta["voi"] == "none"
 
 
 def test_a_frame_that_is_not_there(tmp_path):
@@ -118,6 +140,15 @@ def test_jpeg_2000_that_is_damaged_or_of_another_size(tmp_path):
     start = whole.index(b"\xff\x4f\xff\x51")
     path.write_bytes(whole[:start] + bytes(40) + whole[start + 40 :])
     assert "pip install" not in refusal(path).fix  # the decoder is installed; the file is damaged
+
+
+def test_rle_that_is_damaged(tmp_path):
+    path = real(tmp_path, "MR_small_RLE.dcm")
+    content = path.read_bytes()
+    start = content.rindex(b"\xfe\xff\x00\xe0", 0, content.rindex(b"\xfe\xff\xdd\xe0")) + 8
+    for first in (1, 1 << 31):  # where the first segment starts
+        path.write_bytes(content[: start + 4] + struct.pack("<I", first) + content[start + 8 :])
+        refusal(path)
 
 
 def test_jpeg_2000_of_more_bits_than_the_header_says(tmp_path):

@@ -231,5 +231,4 @@ EVERY = [
     Fault("D23", "garbage in the four unused bits", one(RAW | pixels(4, 9).astype(np.uint16) << 12), Same(RAW)),
     Private("D24", "identity in the header", one(**identity()), Same(RAW), words=NAMES),
 ]
-CASES: tuple[Fault, ...] = tuple(next(fault for fault in EVERY if fault.id == f"D{i}") for i in range(1, 25))
 """The first entry of each, whose outcome is published."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from ...errors import ImageError
-from .dicom_header import FAULTS, Plain, check_promises, read_header
+from .codestream import stated_size
+from .dicom_header import FAULTS, Plain, check_promises, read_header, use_frame_groups
 from .dicom_meaning import describe, physical_values
 from .options import COPY, Decoded, ReadOptions, shorten
 
@@ -37,6 +39,7 @@ def read_dicom(path: Path, options: ReadOptions) -> Decoded:
     frames = check_promises(header, path, plain, options)
     try:
         array = _pixels(header, path, plain, options.frame if frames > 1 else None)
+        use_frame_groups(header, options.frame or 0)
         if array.shape[:2] != (header.Rows, header.Columns):
             raise ValueError(f"decoded {array.shape[:2]} pixels, the header says {header.Rows} x {header.Columns}")
         array = physical_values(array, header, options.voi)
@@ -83,6 +86,8 @@ def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int
         return array if array.max(initial=0) <= stored else array & np.uint16(stored)
     # One decoder a syntax, so that the result does not depend on what else is installed.
     syntax = header.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated and syntax != RLELossless:
+        _refuse_other_size(header, index or 0)
     plugin = ("pillow" if syntax == JPEGBaseline8Bit else "pylibjpeg") if syntax.is_compressed else ""
     try:
         return pixel_array(header, index=index, decoding_plugin=plugin)
@@ -90,6 +95,14 @@ def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int
         if type(error).__module__ == "pyo3_runtime":  # a panic of the RLE decoder, which is written in Rust
             raise ValueError("the compressed pixels are damaged") from error
         raise
+
+
+def _refuse_other_size(header: pydicom.Dataset, index: int) -> None:
+    """Decoders believe the size in the compressed stream, and one of another size costs them minutes and gigabytes."""
+    stream = get_frame(header.PixelData, index, number_of_frames=int(header.get("NumberOfFrames") or 1))
+    expected = (int(header.Rows), int(header.Columns), int(header.get("SamplesPerPixel") or 1))
+    if (stated := stated_size(stream)) != expected:
+        raise ValueError(f"its compressed pixels state {stated} rows, columns and samples, its header {expected}")
 
 
 def _fix(error: BaseException) -> str:

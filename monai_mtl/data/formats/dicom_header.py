@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pydicom
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import _read_file_meta_info, read_file_meta_info, read_preamble
 from pydicom.misc import is_dicom
 from pydicom.uid import (
     UID,
@@ -22,12 +22,15 @@ from pydicom.uid import (
 from ...errors import ImageError
 from .options import COPY, ReadOptions, refuse_large, refuse_large_file, shorten
 
-__all__ = ["FAULTS", "Plain", "check_promises", "read_header"]
+__all__ = ["FAULTS", "Plain", "check_promises", "read_header", "use_frame_groups"]
 
 NEEDED = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PhotometricInterpretation", "PixelRepresentation")
 FAULTS = (AttributeError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, RecursionError)
 FAULTS += (RuntimeError, StructError, TypeError, ValueError, zlib.error)  # type: ignore[assignment]
 FAULTS += (InvalidDicomError, BytesLengthException)  # type: ignore[assignment]
+PHOTOMETRIC = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB")
+FRAME_GROUPS = ("PixelValueTransformationSequence", "PixelMeasuresSequence", "FrameVOILUTSequence")
+"""Functional groups of an enhanced file that say what the values of a frame mean."""
 CHUNK = 1 << 20
 LITTLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -68,6 +71,7 @@ def read_header(path: Path, options: ReadOptions) -> tuple[pydicom.Dataset, Plai
             header.file_meta.TransferSyntaxUID = syntax
         missing = [name for name in NEEDED if header.get(name) is None]
         missing += [] if plain or "PixelData" in header else ["PixelData"]
+        wrong = [] if missing else _impossible(header)
     except ImageError:
         raise
     except InvalidDicomError as error:
@@ -77,7 +81,24 @@ def read_header(path: Path, options: ReadOptions) -> tuple[pydicom.Dataset, Plai
         raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
     if missing:
         raise ImageError(f"{path} holds no image: no {', '.join(missing)}", fix="leave it out")
+    if wrong:
+        raise ImageError(f"cannot read {path}: {', '.join(wrong)}, which cannot be", fix=COPY)
     return header, plain
+
+
+def use_frame_groups(header: pydicom.Dataset, index: int) -> None:
+    """Put what an enhanced file states for one frame, or for all, where a plain file has it.
+
+    Args:
+        header: The data set, which is changed.
+        index: Of the frame.
+    """
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    single = header.get("PerFrameFunctionalGroupsSequence") or []
+    for groups in (*shared[:1], *single[index : index + 1]):
+        for name in FRAME_GROUPS:
+            for element in (groups.get(name) or [pydicom.Dataset()])[0]:
+                header[element.tag] = element
 
 
 def check_promises(header: pydicom.Dataset, path: Path, plain: Plain | None, options: ReadOptions) -> int:
@@ -95,17 +116,28 @@ def check_promises(header: pydicom.Dataset, path: Path, plain: Plain | None, opt
         raise ImageError(f"cannot read {path}: {shorten(error)}", fix=COPY) from error
     refuse_large(path, pixels, options)
     if options.frame is not None and not options.frame < frames:
-        raise ImageError(f"{path} has no frame {options.frame}", expected=f"0..{frames - 1}", kind="frames")
+        expected, fix = f"0..{frames - 1}", "name another frame of MedicalReader"
+        raise ImageError(f"{path} has no frame {options.frame}", expected=expected, fix=fix, kind="frames")
     if options.frame is None and frames != 1:
         fix = "save one frame a file, or name one with frame of MedicalReader"
         raise ImageError(f"{path} holds {frames} frames", expected="one", fix=fix, kind="frames")
     # Chroma of half the width is stored for YBR_FULL_422 only.
     stored = pixels * 2 // 3 if header.PhotometricInterpretation == "YBR_FULL_422" else pixels
     if not compressed:
-        expected = -(-stored * frames * allocated // 8)
-        if size not in (expected, expected + expected % 2):
-            raise ImageError(f"{path} holds {size} bytes of pixels", expected=f"{expected}, says its header", fix=COPY)
+        needed = -(-stored * frames * allocated // 8)
+        if size not in (needed, needed + needed % 2):
+            raise ImageError(f"{path} holds {size} bytes of pixels", expected=f"{needed}, says its header", fix=COPY)
     return frames
+
+
+def _impossible(header: pydicom.Dataset) -> list[str]:
+    """What the header says of its pixels that contradicts itself or the standard."""
+    allocated, stored = int(header.BitsAllocated), int(header.BitsStored)
+    high, photometric = header.get("HighBit"), str(header.PhotometricInterpretation)
+    wrong = [] if 1 <= stored <= allocated else [f"BitsStored {stored} of {allocated}"]
+    wrong += [] if high is None or int(high) == stored - 1 else [f"HighBit {high} of {stored} bits"]
+    known = photometric in PHOTOMETRIC or photometric.startswith("YBR_")
+    return wrong + ([] if known else [f"PhotometricInterpretation '{photometric}'"])
 
 
 def _plain(header: pydicom.Dataset, file: BinaryIO) -> Plain | None:
@@ -121,9 +153,11 @@ def _plain(header: pydicom.Dataset, file: BinaryIO) -> Plain | None:
 
 def _refuse_bomb(path: Path, options: ReadOptions) -> None:
     """Inflate a deflated data set piece by piece, keeping nothing, to see how large it gets."""
-    content = path.read_bytes()
-    start = 144 + int.from_bytes(content[140:144], "little")  # after the group length of the file meta information
-    inflater, total, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content[start:]
+    with path.open("rb") as file:
+        read_preamble(file, False)
+        _read_file_meta_info(file)  # leaves the file where the data set begins, whatever the group length says
+        rest = file.read()
+    inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
     while rest and not inflater.eof:
         total += len(inflater.decompress(rest, CHUNK))
         rest = inflater.unconsumed_tail

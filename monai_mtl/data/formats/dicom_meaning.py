@@ -11,6 +11,8 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 __all__ = ["describe", "physical_values"]
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
+LARGEST = float(np.finfo(np.float32).max)
+RESCALE = (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
 PERCENTILES = (0.5, 99.5)
 """What ``voi="percentile"`` clips to, in percent of the pixels."""
 
@@ -36,8 +38,12 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
         return array
     bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
     ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if signed else [0, (1 << bits) - 1])
-    slope, intercept = float(header.get("RescaleSlope", 1)), float(header.get("RescaleIntercept", 0))
-    if not max(abs(slope), abs(intercept)) <= np.finfo(np.float32).max:
+    if not signed and array.max(initial=0) > ends[1]:
+        array = array & array.dtype.type(ends[1])  # some decoders leave what stands in unused bits
+    slope, intercept = (_number(header.get(name), normal) for name, normal in RESCALE)
+    if slope == 0:
+        raise ValueError("RescaleSlope 0 leaves nothing of the pixels")
+    if not max(abs(slope), abs(intercept)) <= LARGEST:
         raise ValueError(f"rescale slope {slope}, intercept {intercept}")
     if header.get("ModalityLUTSequence"):
         array = apply_modality_lut(array, header)
@@ -45,13 +51,24 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
     elif (slope, intercept) != (1, 0):
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             array, ends = array * np.float32(slope) + np.float32(intercept), ends * slope + intercept
-    if voi == "voi" and (header.get("VOILUTSequence") or header.get("WindowCenter") is not None):
+    if voi == "voi" and states_voi(header):
         if header.get("VOILUTSequence"):
             ends = np.array([0, (1 << int(header.VOILUTSequence[0].LUTDescriptor[2])) - 1])
         array = apply_voi_lut(array, header)
     if voi == "percentile":
         array = np.clip(array, *np.percentile(array, PERCENTILES).astype(array.dtype))
     return ends.sum().astype(array.dtype) - array if photometric == "MONOCHROME1" else array
+
+
+def states_voi(header: pydicom.Dataset) -> bool:
+    """Whether the file states a VOI LUT or a whole window."""
+    window = [header.get(name) for name in ("WindowCenter", "WindowWidth")]
+    return bool(header.get("VOILUTSequence")) or all(value not in (None, "") for value in window)
+
+
+def _number(value: Any, normal: float) -> float:
+    """A header's number, or what an empty one stands for."""
+    return normal if value in (None, "") else float(value)
 
 
 def _make_palette_little(header: pydicom.Dataset) -> None:
@@ -75,7 +92,7 @@ def describe(header: pydicom.Dataset, voi: str) -> dict[str, Any]:
         "laterality": side if side in ("L", "R", "B") else "",
         "view": {"ML": "ML", "MLO": "MLO", "CC": "CC", "LM": "LM", "LMO": "LMO"}.get(view, ""),
         "photometric": str(header.PhotometricInterpretation),
-        "voi": voi,
+        "voi": voi if voi != "voi" or states_voi(header) else "none",
         "spacing": spacing,
         "spacing_source": source,
     }

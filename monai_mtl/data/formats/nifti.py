@@ -21,7 +21,8 @@ from .options import COPY, Decoded, ReadOptions, refuse_large, refuse_large_file
 __all__ = ["read_nifti", "read_nifti_size"]
 
 HEADERS = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
-MILLIMETRES = {"mm": 1.0, "micron": 1e-3, "meter": 1e3}
+MILLIMETRES = {1: 1e3, 2: 1.0, 3: 1e-3}
+"""In a unit of space, by its code; code 0 states none."""
 ROOM = 1 << 20
 """What a header with its extensions may take on top of the pixels."""
 FAULTS = (EOFError, HeaderDataError, ImageFileError, OSError, OverflowError, TypeError, ValueError, zlib.error)
@@ -61,7 +62,9 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         if header.get_data_dtype().kind not in "iuf":
             raise ValueError(f"pixels of type {header.get_data_dtype()}")
         array = np.asanyarray(image.dataobj[index])
-        unit = header.get_xyzt_units()[0]
+        unit = int(header["xyzt_units"]) & 7
+        if unit not in (0, *MILLIMETRES):
+            raise ValueError(f"unit of space {unit}, which means nothing")
         spacing *= MILLIMETRES.get(unit, 1.0)
         broken, codes = not np.isfinite(header.get_sform()).all(), (header["qform_code"], header["sform_code"])
     except ImageError:
