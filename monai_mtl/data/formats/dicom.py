@@ -81,9 +81,8 @@ def list_series(folder: Path) -> list[str]:
 def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int | None) -> np.ndarray:
     if plain:
         # Mapped where they lie in the file: pydicom would copy them three times.
-        shape, stored = (int(header.Rows), int(header.Columns)), (1 << int(header.BitsStored)) - 1
-        array = np.asarray(np.memmap(path, "<u2", "r", plain.offset, shape))
-        return array if array.max(initial=0) <= stored else array & np.uint16(stored)
+        shape = (int(header.Rows), int(header.Columns))
+        return np.asarray(np.memmap(path, "<u2", "r", plain.offset, shape))
     # One decoder a syntax, so that the result does not depend on what else is installed.
     syntax = header.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
