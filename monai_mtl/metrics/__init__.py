@@ -3,8 +3,11 @@
 from .case_scores import CaseScores, CaseTable, score_case
 from .classification import ROCAUC, Accuracy
 from .comparison import nan_is_worst
+from .image_measures import calibration_bins
 from .intervals import measure_all, paired_difference
-from .measures import CLEAN, HDS_PAPER, MEASURE_SETS, Measure, Measured, calibration_bins, froc_curve
+from .lesion_measures import froc_curve
+from .measure import Measure, Measured
+from .measures import CLEAN, HDS_PAPER, MEASURE_SETS
 from .segmentation import LesionDice
 
 __all__ = [

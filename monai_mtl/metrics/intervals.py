@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .case_scores import CaseTable
-from .measures import Measure
+from .measure import Measure
 
 __all__ = ["format_table", "measure_all", "paired_difference"]
 
