@@ -56,7 +56,7 @@ fuzz: $(VENV)/.dev  ## what the reader makes of 10,000 damaged files (a minute)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python scripts/fuzz.py
 
 faults: $(VENV)/.dev  ## what plain MONAI and the reader make of 53 bad or unusual inputs (minutes)
-	OMP_NUM_THREADS=1 $(VENV)/bin/python scripts/faults.py --markdown docs/reference/faults.md
+	OMP_NUM_THREADS=1 $(VENV)/bin/python scripts/faults.py
 
 lint: $(VENV)/.dev  ## style of code and JSON
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/python scripts/format_json.py
