@@ -107,7 +107,7 @@ def page(rows: list[tuple], summary: str, last: str, insight: bool) -> str:
     """The published form."""
     lines = [
         "# Fault matrix",
-        "What becomes of 53 bad or unusual inputs. `make faults` writes this page: it makes every file, reads it with",
+        "What becomes of 53 bad or unusual inputs. `make faults` shows this table: it makes every file, reads it with",
         "plain MONAI and with [the reader](reader.md), and compares the result with what the file is known to hold.",
         "Files and wanted outcomes are in `tests/faults`; a test runs them all.",
         "",
