@@ -188,6 +188,7 @@ def _study_settings(
 
     from .bundle.startup import check_settings
 
+    logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
     overlays = ["demo.json"] if quick else []
     files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
     check_settings(ConfigParser.load_config_files(files), settings)
