@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import nibabel
@@ -104,9 +105,7 @@ def _nifti(rows_first: np.ndarray) -> bytes:
 
 
 def _of_pydicom(name: str) -> bytes:
-    path = get_testdata_file(name)
-    with open(str(path), "rb") as file:
-        return file.read()
+    return Path(str(get_testdata_file(name, download=False))).read_bytes()
 
 
 def _dicom(pixels: np.ndarray, syntax: UID) -> bytes:
