@@ -17,14 +17,14 @@ from typing import Any
 
 from .errors import ConfigError
 from .metrics import CaseTable
-from .outputs.result_json import write_json
+from .outputs.result_json import software_versions, write_json
 
 __all__ = ["Run", "ablation_runs", "load_scores", "perform", "pool", "run_folds"]
 
 logger = logging.getLogger("monai_mtl")
 
 FOLDS = 5
-DONE = "done.json"
+BEGUN, DONE = "begun.json", "done.json"
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,22 @@ def perform(bundle: Path, run: Run, output: Path) -> CaseTable:
         Scores of the test cases.
 
     Raises:
-        ConfigError: If the folder holds the same run with other settings.
+        ConfigError: If the folder holds the same run with other settings or data, or was not made by a study.
     """
     folder = output / run.name
-    identity = _identity(bundle, run)
+    identity = _identity(bundle, run, output.resolve())
     if (folder / DONE).is_file():
         if json.loads((folder / DONE).read_text()) != identity:
-            what = f"{folder} was made with other settings or configs"
+            what = f"{folder} was made with other settings, configs, data or versions"
             raise ConfigError(what, fix="choose another --output, or remove that folder")
         logger.info("%s: done before", run.name)
         return load_scores(folder)
     if folder.exists():
+        if not (folder / BEGUN).is_file():
+            what = f"{folder} was not made by a study, and would be lost"
+            raise ConfigError(what, fix="choose another --output, or move that folder away")
         shutil.rmtree(folder)
+    write_json(folder / BEGUN, identity)
     logger.info("%s: training", run.name)
     settings = {**run.settings, "ckpt_dir": str(folder / "models"), "output_dir": str(folder / "eval")}
     _execute(bundle, ["train.json", *run.overlays], settings)
@@ -126,11 +130,19 @@ def pool(tables: Mapping[str, CaseTable]) -> CaseTable:
     return CaseTable.from_rows(rows)
 
 
-def _identity(bundle: Path, run: Run) -> dict[str, Any]:
-    """What makes a run the same run: its configs and settings."""
+def _identity(bundle: Path, run: Run, output: Path) -> dict[str, Any]:
+    """What makes a run the same run: its configs, settings, data and versions."""
     files = ["train.json", *run.overlays, "evaluate.json"]
     content = b"".join((bundle / "configs" / name).read_bytes() for name in files)
-    return {"configs_sha256": hashlib.sha256(content).hexdigest(), "settings": json.loads(json.dumps(run.settings))}
+    data = Path(run.settings.get("dataset_dir", bundle / "sample_data"))
+    files_of_data = [p for p in sorted(data.rglob("*")) if p.is_file() and not p.is_relative_to(output)]
+    listed = [(p.relative_to(data).as_posix(), p.stat().st_size, p.stat().st_mtime_ns) for p in files_of_data]
+    return {
+        "configs_sha256": hashlib.sha256(content).hexdigest(),
+        "data_sha256": hashlib.sha256(json.dumps(listed).encode()).hexdigest(),
+        "settings": json.loads(json.dumps(run.settings)),
+        "software": software_versions(),
+    }
 
 
 def _execute(bundle: Path, overlays: Sequence[str], settings: Mapping[str, Any]) -> None:

@@ -60,6 +60,10 @@ def test_a_run_is_done_once_and_repeats_exactly(tmp_path, monkeypatch):
     assert len(calls) == 4
     with pytest.raises(ConfigError, match="other settings"):
         perform(BUNDLE, Run(run.name, run.overlays, {**TINY, "seed": 1}), tmp_path)
+    (tmp_path / "mine" / "models").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="not made by a study"):
+        perform(BUNDLE, Run("mine"), tmp_path)
+    assert (tmp_path / "mine" / "models").is_dir()
     assert "P" not in json.dumps([row["patient_id"] for row in first.rows()])
 
 
@@ -69,6 +73,17 @@ def test_ablations_are_those_of_the_bundle_and_each_changes_the_loss_or_the_clas
     assert all(run.settings == {"seed": 3} for run in runs)
     with pytest.raises(ConfigError, match="has no ablations"):
         ablation_runs(ROOT / "docs")
+
+
+def test_other_data_are_another_run(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"1")
+    run = Run("x", settings={"dataset_dir": str(tmp_path)})
+    before = study._identity(BUNDLE, run, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "table.md").write_text("a study may write below its data")
+    assert study._identity(BUNDLE, run, tmp_path / "out") == before
+    (tmp_path / "a.png").write_bytes(b"12")
+    assert study._identity(BUNDLE, run, tmp_path / "out") != before
 
 
 @pytest.mark.parametrize("folds", [[5], [0, 0], []])

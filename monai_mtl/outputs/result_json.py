@@ -13,9 +13,14 @@ from monai.config import PathLike
 
 from .. import __version__
 
-__all__ = ["NOTICE", "provenance", "write_json"]
+__all__ = ["NOTICE", "provenance", "software_versions", "write_json"]
 
 NOTICE = "Research use, not a medical device."
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what computes a result."""
+    return {"monai_mtl": __version__, **{name: version(name) for name in ("monai", "torch")}}
 
 
 def provenance(bundle: str, bundle_version: str, weights: PathLike) -> dict[str, Any]:
@@ -30,7 +35,7 @@ def provenance(bundle: str, bundle_version: str, weights: PathLike) -> dict[str,
         "bundle": bundle,
         "bundle_version": bundle_version,
         "weights_sha256": hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
-        "software": {"monai_mtl": __version__, **{name: version(name) for name in ("monai", "torch")}},
+        "software": software_versions(),
         "notice": NOTICE,
     }
 
