@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -84,8 +83,7 @@ def gather(
         reader: Options of :class:`MedicalReader` for the images.
     """
     bar = {"desc": "checking the data", "leave": False, "disable": True if len(cases) < MANY else None}
-    # Decoders change the filters of warnings for a moment; with several threads at it the change could stay.
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         found = pool.map(lambda case: _facts(case, classes, names, reader or {}), cases)
         return list(tqdm(found, total=len(cases), **bar))
 

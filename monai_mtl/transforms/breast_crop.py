@@ -77,7 +77,7 @@ class BreastForeground:
 
 
 def _otsu(grey: np.ndarray) -> float:
-    """scikit-image's threshold; stored integers are counted first, since a histogram of floats takes thrice as long."""
+    """scikit-image's threshold; stored integers are counted first, in half the time of a histogram of floats."""
     values = grey.ravel(order="K")
     whole = values.astype(np.uint16) if values.min() >= 0 and values.max() < 1 << 16 else None
     if whole is None or not np.array_equal(whole, values):

@@ -62,7 +62,7 @@ class SeparableResize(Resize):
         mode, smooth = str(given.pop("mode", self.mode)), bool(given.pop("anti_aliasing", self.anti_aliasing))
         special = bool(given.pop("lazy", self.lazy)) or self.size_mode != "all" or mode not in MODES
         given.pop("dtype", None)  # what MONAI computes in; ours is float32, as its default
-        if special or given or img.ndim != 3 or (mode == "area" and smooth):
+        if special or given or img.ndim != 3 or img.device.type != "cpu" or (mode == "area" and smooth):
             return super().__call__(img, **options)
         old = tuple(img.shape[1:])
         new = tuple(int(side) for side in fall_back_tuple(self.spatial_size, old))

@@ -93,6 +93,12 @@ def test_properties_are_complete_and_every_component_can_be_made(bundle):
         weights = {"checkpoint": str(bundle.folder / "LICENSE")} if names != ["train"] else {}
         flow = workflow(bundle.folder, names, kind, **weights, **SHORT[bundle.name] if kind == "train" else {})
         assert flow.check_properties() == [], names
+    for overlay in sorted((bundle.folder / "configs" / "ablations").glob("*.json")):
+        names = ["train", f"ablations/{overlay.stem}", "evaluate"]
+        weights = {"checkpoint": str(bundle.folder / "LICENSE")}
+        flow = workflow(bundle.folder, names, "train", **weights, **SHORT[bundle.name])
+        assert flow.check_properties() == [], names
+        assert set(config(bundle, f"ablations/{overlay.stem}")) - {"_desc_", "report_title"}, names
 
 
 def test_every_task_has_a_metric_and_metadata_names_exactly_them(bundle):

@@ -46,3 +46,5 @@ def test_an_evaluation_without_test_cases_is_refused(tmp_path):
     engine.state.epoch_length = 0
     with pytest.raises(DataError, match="names no test case"):
         EvaluationReport(tmp_path, ["no mass", "mass"], "title").attach(engine)
+    with pytest.raises(ValueError, match="no measures"):
+        EvaluationReport(tmp_path, ["no mass", "mass"], "title", measures=["best"])

@@ -267,5 +267,7 @@ def test_scores_go_through_json_without_the_patient():
     cases = [*random_cases(4), CaseScores("bare")]
     text = json.dumps([case.to_json() for case in cases])
     assert "patient" not in text
+    with pytest.raises(AttributeError, match="no column recall"):
+        _ = CaseTable(cases).recall
     again = CaseTable.from_rows(json.loads(text))
     np.testing.assert_equal(measure_all(again, CLEAN, draws=0), measure_all(CaseTable(cases), CLEAN, draws=0))

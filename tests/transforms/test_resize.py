@@ -69,6 +69,11 @@ def test_what_it_does_not_do_itself_is_left_to_monai(options):
     assert torch.equal(SeparableResize((20, 30))(image, **options), Resize((20, 30))(image, **options))
 
 
+def test_images_that_are_not_on_the_cpu_are_left_to_monai():
+    image = torch.empty(1, 64, 50, device="meta")
+    assert SeparableResize((20, 30), mode="bilinear")(image).device.type == "meta"
+
+
 def test_volumes_longest_sides_and_plain_tensors():
     volume = MetaTensor(torch.rand(1, 8, 9, 10))
     assert torch.equal(SeparableResize((4, 5, 6))(volume), Resize((4, 5, 6))(volume))

@@ -18,6 +18,7 @@ from monai_mtl.errors import DataError, ImageError
 from monai_mtl.transforms import (
     BreastForeground,
     ClassFromMaskd,
+    ClassFromProbabilityd,
     EnsureTaskLabelsd,
     ForegroundProbabilityd,
     ImageResultd,
@@ -112,6 +113,8 @@ def test_a_mask_comes_back_on_the_pixels_of_the_file():
 
 
 def test_the_threshold_is_strict():
+    classes = ClassFromProbabilityd()({"probability": torch.tensor([[[0.25, 0.75], [0.5, 0.0]]])})["cls"]
+    assert classes.tolist() == [0.25, 0.75]
     mask = MaskFromProbabilityd()({"probability": torch.tensor([[[0.5, 0.5001]]])})["pred"]
     assert mask.tolist() == [[0, 1]]
 

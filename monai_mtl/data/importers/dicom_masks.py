@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...errors import ImageError
+from ..formats import ReadOptions
+from ..formats.dicom import read_dicom, read_dicom_size
+
 __all__ = ["find_mask", "read_size", "same_shape"]
+
+logger = logging.getLogger("monai_mtl")
 
 Size = tuple[int, int]
 TOLERANCE = 0.01
@@ -14,13 +21,11 @@ TOLERANCE = 0.01
 
 def read_size(path: Path) -> Size | None:
     """Rows and columns from the header; None where it cannot be read, which a later check tells of."""
-    import pydicom
-
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
-        return int(header.Rows), int(header.Columns)
-    except (OSError, pydicom.errors.InvalidDicomError, AttributeError, TypeError, ValueError):
+        columns, rows = read_dicom_size(path, ReadOptions())
+    except ImageError:
         return None
+    return rows, columns
 
 
 def find_mask(folder: Path, candidates: Iterable[str], named: str, size: Size | None) -> str | None:
@@ -51,10 +56,9 @@ def same_shape(one: Size, other: Size) -> bool:
 
 
 def _two_values(path: Path) -> bool:
-    import pydicom
-
     try:
-        pixels = pydicom.dcmread(path).pixel_array
-    except Exception:  # pydicom and its decoders raise many types; an unreadable crop is no mask
+        pixels = read_dicom(path, ReadOptions()).array
+    except ImageError as error:  # an unreadable crop is no mask
+        logger.warning("not taken for a mask: %s", error.what)
         return False
     return bool(((pixels == pixels.min()) | (pixels == pixels.max())).all())
