@@ -17,32 +17,16 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from monai_mtl.data import MedicalReader
 from monai_mtl.data.reader import read_size
 from monai_mtl.errors import ImageError
 
 from ..faults.dicom_oracle import palette, segmented_palette
-from ..faults.generate import first, mammogram, pixels, real, write_dicom
+from ..faults.generate import first, mammogram, pixels, real
+from .dicom_reading import made, read, refusal
 
 RAW = pixels()
 BARE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 REAL = Path(os.environ.get("MONAI_MTL_DATA", ".")) / "cbis_ddsm_dicom_mg"
-
-
-def read(path: Path, **options) -> tuple[np.ndarray, dict]:
-    return MedicalReader(reverse_indexing=False, **options).get_data([path])
-
-
-def refusal(path: Path, **options) -> ImageError:
-    with pytest.raises(ImageError) as raised:
-        read(path, **options)
-    assert path.name in str(raised.value)
-    assert raised.value.fix
-    return raised.value
-
-
-def made(folder: Path, stored: np.ndarray | None = None, **tags) -> Path:
-    return write_dicom(folder / "a.dcm", mammogram(stored, **tags))
 
 
 def raw(path: Path) -> np.ndarray:
