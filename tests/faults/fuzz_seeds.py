@@ -14,16 +14,16 @@ import numpy as np
 import pydicom
 from PIL import Image
 from pydicom.data import get_testdata_file
-from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
-    DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
 )
+
+from .generate import mammogram
 
 SIZE = (64, 48)
 """Rows and columns."""
@@ -110,26 +110,22 @@ def _of_pydicom(name: str) -> bytes:
 
 def _dicom(pixels: np.ndarray, syntax: UID) -> bytes:
     """A mammogram of 12 bits."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = DigitalMammographyXRayImageStorageForPresentation
-    meta.MediaStorageSOPInstanceUID = UID("1.2.826.0.1.3680043.8.498.1")
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
-    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    dataset.Modality, dataset.PhotometricInterpretation = "MG", "MONOCHROME2"
-    dataset.ImageLaterality, dataset.ViewPosition = "L", "MLO"
-    dataset.ImagerPixelSpacing, dataset.EstimatedRadiographicMagnificationFactor = [0.085, 0.07], "1.05"
-    dataset.WindowCenter, dataset.WindowWidth = 2000, 4000
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
-    dataset.PixelRepresentation, dataset.SamplesPerPixel = 0, 1
+    dataset = mammogram(
+        pixels,
+        ImageLaterality="L",
+        ViewPosition="MLO",
+        ImagerPixelSpacing=[0.085, 0.07],
+        EstimatedRadiographicMagnificationFactor="1.05",
+        WindowCenter=2000,
+        WindowWidth=4000,
+    )
     if syntax == ExplicitVRBigEndian:
         pixels = pixels.astype(">u2")
-    dataset.PixelData = pixels.tobytes()
+        dataset.PixelData = pixels.tobytes()
     if syntax.is_compressed and syntax != DeflatedExplicitVRLittleEndian:
         dataset.compress(syntax, pixels, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     else:
-        meta.TransferSyntaxUID = syntax
+        dataset.file_meta.TransferSyntaxUID = syntax
     file = BytesIO()
     pydicom.dcmwrite(
         file, dataset, implicit_vr=False, little_endian=syntax != ExplicitVRBigEndian, enforce_file_format=True
