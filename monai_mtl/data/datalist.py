@@ -176,7 +176,10 @@ class _Dataset:
         training, validation, test = (self.sections[name] for name in ("training", "validation", "test"))
         if validation:
             if fold:
-                raise ConfigError("the data set names its sections, so there are no folds", fix="set fold to 0, or named_split to false")
+                raise ConfigError(
+                    "the data set names its sections, so there are no folds",
+                    fix="set fold to 0, or named_split to false",
+                )
             return self.sections
         if test and not getattr(self.importer, "OFFICIAL_TEST", False):
             raise DataError(

@@ -145,6 +145,8 @@ class EvaluationReport:
         logger.info(self.title)
         for line in _table(metrics) if not tables else ():
             logger.info(line)
+        if tables:
+            logger.info("  %d cases of %d patients; intervals draw patients", len(table), len(table.groups))
         for name, found in tables.items():
             for line in format_table(name, found):
                 logger.info(line)

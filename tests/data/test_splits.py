@@ -79,6 +79,15 @@ def test_a_fold_that_is_not_there_and_a_fold_of_a_named_split_are_refused(tmp_pa
         load_datalist(folder, CLASSES, fold=1)
 
 
+def test_sections_that_a_set_names_can_be_left_aside(tmp_path):
+    folder = write_datalist(tmp_path, patients=10)
+    named = ids(load_datalist(folder, CLASSES))
+    parts = [ids(load_datalist(folder, CLASSES, named_split=False, fold=fold)) for fold in range(FOLDS)]
+    assert named not in parts
+    assert set.union(*(part["test"] for part in parts)) == set.union(*named.values())
+    assert sum(len(part["test"]) for part in parts) == sum(map(len, named.values()))
+
+
 def test_the_fold_turns_the_split_of_a_data_set(tmp_path):
     folder = write_datalist(tmp_path, patients=10, sections=False)
     tested = [ids(load_datalist(folder, CLASSES, fold=fold))["test"] for fold in range(FOLDS)]
