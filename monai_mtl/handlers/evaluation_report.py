@@ -18,7 +18,7 @@ from monai.metrics import compute_dice
 from PIL import Image
 from tqdm import tqdm
 
-from ..errors import DataError
+from ..errors import DataError, RunError
 from ..metrics import MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
 from ..metrics.intervals import format_table
 from ..outputs.overlay import contact_sheet, draw_case
@@ -92,7 +92,15 @@ class EvaluationReport:
             self._add_case(str(case["case_id"]), output)
         self._bar.update()
 
+    @staticmethod
+    def _refuse_not_finite(name: str, output: dict[str, Any]) -> None:
+        numbers = [torch.as_tensor(output[key]).float() for key in ("probability", "cls")]
+        if not all(bool(torch.isfinite(one).all()) for one in numbers):
+            what = f"the network's answer for {name} is not finite, so nothing can be scored"
+            raise RunError(what, fix="train again with a smaller learning_rate, or name other weights")
+
     def _add_case(self, name: str, output: dict[str, Any]) -> None:
+        self._refuse_not_finite(name, output)
         mask, has_seg, has_cls = output["pred"].cpu(), bool(output["seg_annotated"]), bool(output["cls_annotated"])
         truth = torch.as_tensor(output["seg_target"]).cpu()[0] > 0 if has_seg else None
         row: dict[str, Any] = {"case_id": name, "lesion_pixels": int(mask.sum()), "annotated_pixels": "", "dice": ""}

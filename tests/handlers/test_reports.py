@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from PIL import Image
 
 from monai_mtl.data import MedicalReader, TolerantDataset
-from monai_mtl.errors import DataError
+from monai_mtl.errors import DataError, RunError
 from monai_mtl.handlers import EvaluationReport, PredictionWriter
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
@@ -39,6 +39,16 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     result = json.loads((tmp_path / "out/sub/a.json").read_text())
     assert result["segmentation"] == {"lesion_pixels": 75, "image_size_xy": [50, 30]}
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
+
+
+@pytest.mark.parametrize("key", ["probability", "cls"])
+def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
+    output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "cls": torch.tensor([0.5, 0.5])}
+    output[key][0] = torch.nan
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title")
+    with pytest.raises(RunError, match="answer for case 7 is not finite"):
+        report._add_case("case 7", output)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_evaluation_without_test_cases_is_refused(tmp_path):
