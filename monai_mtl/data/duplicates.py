@@ -132,6 +132,7 @@ def _coarse(thumbnails: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
         features /= np.maximum(np.linalg.norm(features, axis=2, keepdims=True), 1e-6)
 
     def best(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Of all alignments, for each pair."""
         one, two = features[:, at[i]], features[:, at[j]]
         forward, backward = np.einsum("wnf,nf->wn", one, two[0]), np.einsum("wnf,nf->wn", two[1:], one[0])
         return np.concatenate([forward, backward]).max(axis=0)

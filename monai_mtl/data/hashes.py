@@ -96,6 +96,7 @@ def write_datalist(sections: Mapping[str, Sequence[dict]], dataset_dir: PathLike
 
 def _relative(case: dict, root: Path) -> dict:
     def short(value: Any) -> Any:
+        """A path below the root, relative to it; anything else as it is."""
         if isinstance(value, list):
             return [short(item) for item in value]
         inside = isinstance(value, str) and Path(value).is_relative_to(root)

@@ -68,6 +68,7 @@ def duplicates(cases: Sequence[dict], where: Sequence[str], facts: Sequence[Fact
     hurt: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
     def tell(kind: str, i: int, j: int, why: str) -> None:
+        """Note a pair under both of its cases."""
         both = [names.file(cases[k]["image"], cases[k]) for k in (i, j)]
         hurt[kind] += [(str(cases[k]["case_id"]), f"{both[0]} and {both[1]}: {why}") for k in (i, j)]
 
@@ -109,6 +110,7 @@ def group_cases(cases: Sequence[dict], facts: Sequence[Facts]) -> list[str]:
     parent = list(range(len(cases)))
 
     def root(i: int) -> int:
+        """The case that stands for the group of ``i``."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i

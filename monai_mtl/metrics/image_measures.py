@@ -31,6 +31,7 @@ def classified(
     """Measure of labels and probabilities; ``undefined`` says why it is nan, if it is."""
 
     def compute(t: CaseTable) -> Measured:
+        """Of the labelled cases."""
         known = ~np.isnan(t.label)
         y, p = t.label[known].astype(int), t.probability[known]
         if not len(y):
