@@ -80,7 +80,7 @@ def list_series(folder: Path) -> list[str]:
 
 def _pixels(header: pydicom.Dataset, path: Path, plain: Plain | None, index: int | None) -> np.ndarray:
     if plain:
-        # Mapped where they lie in the file: pydicom would copy them three times.
+        # Mapped where they lie in the file: pydicom would copy them more than once.
         shape = (int(header.Rows), int(header.Columns))
         return np.asarray(np.memmap(path, "<u2", "r", plain.offset, shape))
     # One decoder a syntax, so that the result does not depend on what else is installed.
