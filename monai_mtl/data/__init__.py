@@ -1,14 +1,20 @@
 """Reading images and data sets."""
 
+from .case_dataset import CaseDataset
 from .checks import examine_cases
 from .datalist import examine_dataset, list_images, load_datalist
 from .dataset import TolerantDataset
+from .describe import digest_of
+from .disk_cache import DiskCache
 from .reader import MedicalReader
 from .splits import split_by_patient
 
 __all__ = [
+    "CaseDataset",
+    "DiskCache",
     "MedicalReader",
     "TolerantDataset",
+    "digest_of",
     "examine_cases",
     "examine_dataset",
     "list_images",

@@ -1,18 +1,26 @@
 """What a config names as handler."""
 
-from .checkpoint import SaveBest, SaveLast, WeightsLoader
+from .checkpoint import SaveBest
 from .evaluation_report import EvaluationReport
+from .guards import FiniteGradients
 from .prediction_writer import PredictionWriter
 from .progress import TrainingProgress, ValidationSummary
+from .repeatability import Reseed
+from .resume import SaveLast
+from .training_log import TrainingLog
 from .training_state import ImageStatistics, LossEpoch
+from .weights_loader import WeightsLoader
 
 __all__ = [
     "EvaluationReport",
+    "FiniteGradients",
     "ImageStatistics",
     "LossEpoch",
     "PredictionWriter",
+    "Reseed",
     "SaveBest",
     "SaveLast",
+    "TrainingLog",
     "TrainingProgress",
     "ValidationSummary",
     "WeightsLoader",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
-import pickle
 import signal
 import tempfile
 import threading
@@ -20,24 +20,30 @@ from monai.config import PathLike
 from monai.engines import Workflow
 from torch import nn
 
-from ..errors import ConfigError, MissingError, RunError
+from ..errors import RunError
 from ..metrics.comparison import nan_is_worst
 
-__all__ = ["SaveBest", "SaveLast", "WeightsLoader", "write_checkpoint"]
+__all__ = ["SaveBest", "best_saved", "write_checkpoint"]
 
 logger = logging.getLogger("monai_mtl")
 
 
-def write_checkpoint(path: PathLike, objects: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
+def write_checkpoint(
+    path: PathLike,
+    objects: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
     """Write the states of ``objects`` so that ``path`` always holds the old file or the whole new one.
 
     Args:
         path: File to write; its folder is made.
         objects: Anything with ``state_dict``, by name. A distributed wrapper is left out.
         settings: Plain values that the weights depend on, stored under ``settings``.
+        extra: More plain values, by the name they are stored under.
 
     Raises:
-        RunError: If a weight is not finite; nothing is written.
+        RunError: If a weight is not finite or the file cannot be written; the old file is then as it was.
     """
     states = {name: getattr(obj, "module", obj).state_dict() for name, obj in objects.items()}
     for name, obj in objects.items():
@@ -48,7 +54,12 @@ def write_checkpoint(path: PathLike, objects: Mapping[str, Any], settings: Mappi
     if idist.get_rank() != 0:
         return
     with _ctrl_c_waits():
-        _replace(Path(path), {**states, "settings": dict(settings or {})})
+        try:
+            _replace(Path(path), {**states, **dict(extra or {}), "settings": dict(settings or {})})
+        except (OSError, RuntimeError) as error:
+            # torch reports a full disk as a RuntimeError of its archive writer.
+            fix = "free some space; the file of before is as it was"
+            raise RunError(f"{path} could not be written: {str(error).splitlines()[0]}", fix=fix) from error
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
@@ -84,11 +95,15 @@ def _ctrl_c_waits() -> Iterator[None]:
 class SaveBest:
     """Keeps the weights of the best validation in one file; nan is worse than any number, ties are later.
 
+    While the metric has been nan in every validation (no lesion among the cases, say), the ``fallback`` chooses; the
+    first number that the metric takes is then better than all before.
+
     Args:
         path: File, holding ``{"model": state_dict, "settings": ...}``.
         network: Network.
         metric: Name of the metric, larger being better; ``None`` is the evaluator's key metric.
         settings: What :class:`WeightsLoader` compares, such as the image size.
+        fallback: Name of another metric.
     """
 
     def __init__(
@@ -97,106 +112,37 @@ class SaveBest:
         network: nn.Module,
         metric: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        fallback: str | None = None,
     ) -> None:
         self.path, self.network, self.metric, self.settings = Path(path), network, metric, settings
-        self.best: float | None = None
+        self.fallback = fallback
 
     def attach(self, engine: Workflow) -> None:
-        """Follow an evaluator."""
+        """Follow an evaluator, whose state remembers what was best."""
         engine.add_event_handler(Events.COMPLETED, self._save)
 
     def _save(self, engine: Workflow) -> None:
-        value = float(engine.state.metrics[self.metric or engine.state.key_metric_name])
-        if self.best is None or nan_is_worst(value, self.best):
+        metrics = engine.state.metrics
+        name = self.metric or engine.state.key_metric_name
+        second = float(metrics[self.fallback]) if self.fallback else math.nan
+        scores = [float(metrics[name]), second]
+        if self.fallback and math.isnan(scores[0]):
+            logger.warning("%s is nan; meanwhile %s chooses %s", name, self.fallback, self.path.name)
+        best = best_saved(engine).get(self.path.name, [math.nan, math.nan])
+        if _at_least(scores, best):
             write_checkpoint(self.path, {"model": self.network}, self.settings)
-            self.best = value
+            best_saved(engine)[self.path.name] = scores
 
 
-class SaveLast:
-    """Keeps network, optimiser, schedule and trainer in one file: every few epochs, at the end and on Ctrl-C.
-
-    Args:
-        path: File.
-        objects: Network (as ``model``), optimiser and schedule by name; the ``trainer`` is added.
-        every: Epochs between two saves.
-        settings: As in :class:`SaveBest`.
-    """
-
-    def __init__(
-        self, path: PathLike, objects: Mapping[str, Any], every: int = 1, settings: Mapping[str, Any] | None = None
-    ) -> None:
-        self.path, self.objects, self.every, self.settings = Path(path), dict(objects), every, settings
-
-    def attach(self, engine: Workflow) -> None:
-        """Follow a trainer."""
-        engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.every), self._save)
-        engine.add_event_handler(Events.COMPLETED, self._save)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self._interrupted)
-
-    def _save(self, engine: Workflow) -> None:
-        write_checkpoint(self.path, {**self.objects, "trainer": engine}, self.settings)
-
-    def _interrupted(self, engine: Workflow, error: BaseException) -> None:
-        # After a fault the weights may be spoilt, so only a person's stop is worth a file.
-        if isinstance(error, KeyboardInterrupt) and engine.state.iteration > 0:
-            self._save(engine)
-            logger.info("stopped in epoch %d; weights and state kept in %s", engine.state.epoch, self.path)
-        raise error
+def best_saved(engine: Workflow) -> dict[str, list[float]]:
+    """By file name, the metric and its fallback that :class:`SaveBest` last kept, in the evaluator's state."""
+    if not hasattr(engine.state, "best_saved"):
+        engine.state.best_saved = {}
+    return engine.state.best_saved
 
 
-class WeightsLoader:
-    """Loads a network's weights when the run starts, strictly and without running code from the file.
-
-    Args:
-        path: ``{"model": state_dict, ...}`` or a bare state dict.
-        network: Network.
-        fix: What to tell a user who has no such file.
-        settings: Values that must equal those stored with the weights, where the file holds them.
-
-    Raises:
-        MissingError: If there is no such file.
-    """
-
-    def __init__(
-        self,
-        path: PathLike,
-        network: nn.Module,
-        fix: str = "train first, or name another file",
-        settings: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.path, self.network, self.settings = Path(path), network, dict(settings or {})
-        if not self.path.is_file():
-            raise MissingError(f"no weights at {self.path}", fix=fix)
-
-    def attach(self, engine: Workflow) -> None:
-        """Load when the engine starts."""
-        engine.add_event_handler(Events.STARTED, self._load)
-
-    def _load(self, engine: Workflow) -> None:
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
-            raise ConfigError(f"{self.path} holds no weights: {str(error)[:200]}", fix="name another file") from error
-        state = content.get("model", content) if isinstance(content, dict) else None
-        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-            raise ConfigError(f"{self.path} holds no weights by name", fix="name another file")
-        network = getattr(self.network, "module", self.network)
-        expected = network.state_dict()
-        wrong = [f"missing {k}" for k in expected if k not in state]
-        wrong += [f"unknown {k}" for k in state if k not in expected]
-        wrong += [
-            f"{k}: {tuple(state[k].shape)}, network {tuple(v.shape)}"
-            for k, v in expected.items()
-            if k in state and state[k].shape != v.shape
-        ]
-        if wrong:
-            fix = "use the network_def it was trained with"
-            raise ConfigError(f"{self.path} belongs to another network", wrong, fix=fix)
-        stored = content.get("settings", {})
-        for name, value in self.settings.items():
-            if name in stored and stored[name] != value:
-                raise ConfigError(
-                    f"{self.path} was trained with {name} {stored[name]}, this run has {value}",
-                    fix=f'--{name} "{stored[name]}"',
-                )
-        network.load_state_dict(state)
+def _at_least(scores: list[float], best: list[float]) -> bool:
+    numbers = [not math.isnan(value[0]) for value in (scores, best)]
+    if numbers == [False, False]:
+        return nan_is_worst(scores[1], best[1])
+    return numbers[0] and nan_is_worst(scores[0], best[0])

@@ -20,18 +20,19 @@ __all__ = ["TrainingProgress", "ValidationSummary", "duration"]
 
 logger = logging.getLogger("monai_mtl")
 
+BAR_SECONDS = 0.5
 ANNOUNCE_AFTER = 2
 """Steps timed before the length of the run is told; the first one alone is slower than the rest."""
 
 
 class TrainingProgress:
-    """A bar over the whole run with the remaining time and each task's loss; plain lines off a terminal.
+    """A bar over the whole run with the remaining time, each task's loss and its weight; plain lines off a terminal.
 
     After two steps it tells how long the whole run will take. If that is more than ``long_hours``, it
     also tells the ``alternative``.
 
     Args:
-        loss: Loss with a dictionary ``task_losses``.
+        loss: Loss with dictionaries ``task_losses`` and ``weights`` by task.
         alternative: How to get a short run, for the impatient; ``CONFIGS`` becomes the folder of the config
             file in the command line.
         long_hours: Hours from which a run is called long.
@@ -62,18 +63,27 @@ class TrainingProgress:
     def _step(self, engine: Workflow) -> None:
         assert self._bar is not None  # noqa: S101  (attach order, not user input)
         done = engine.state.iteration - self._first
-        losses = "  ".join(f"{task} {float(value):.4f}" for task, value in self.loss.task_losses.items())
-        where = f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {losses or 'no label in this batch'}"
-        self._bar.set_postfix_str(where, refresh=False)
-        self._bar.update()
         now = time.monotonic()
         left = (self._steps - engine.state.iteration) * (now - self._begun) / done
+        wait = self.line_seconds if self._lines else BAR_SECONDS
+        last = engine.state.iteration == self._steps
+        if done <= ANNOUNCE_AFTER or last or now - self._told >= wait:
+            # Only here are losses read: a GPU would be waited for.
+            self._told = now
+            where = f"epoch {engine.state.epoch}/{engine.state.max_epochs}  loss {self._losses()}"
+            self._bar.set_postfix_str(where, refresh=False)
+            if self._lines:
+                logger.info("step %d/%d  %s  %s left", engine.state.iteration, self._steps, where, duration(left))
+        self._bar.update()
         if done == ANNOUNCE_AFTER:
             self._announce(left)
-        last = engine.state.iteration == self._steps
-        if self._lines and (done <= ANNOUNCE_AFTER or last or now - self._told >= self.line_seconds):
-            self._told = now
-            logger.info("step %d/%d  %s  %s left", engine.state.iteration, self._steps, where, duration(left))
+
+    def _losses(self) -> str:
+        parts = [
+            f"{task} {float(value):.4f} (x{float(self.loss.weights[task]):.3g})"
+            for task, value in self.loss.task_losses.items()
+        ]
+        return "  ".join(parts) or "no label in this batch"
 
     def _announce(self, left: float) -> None:
         message = f"the whole run takes about {duration(left)} here"

@@ -17,6 +17,8 @@ from monai.inferers import Inferer, sliding_window_inference
 from monai.utils import ensure_tuple
 from torch import Tensor
 
+from ..engines.precision import Precision
+
 __all__ = ["MultiTaskInferer"]
 
 IMAGE_LEVEL_RULES = ("whole", "max")
@@ -40,6 +42,7 @@ class MultiTaskInferer(Inferer):
         overlap: Share of a window that the next one covers, in [0, 1).
         sw_batch_size: Windows run at once.
         mode: ``"gaussian"`` or ``"constant"`` weights where windows overlap.
+        precision: In what type the network runs; its outputs are float32 in any case. ``None`` leaves all as it is.
 
     Raises:
         ValueError: If ``image_level`` is unknown or ``overlap`` is outside [0, 1).
@@ -54,8 +57,10 @@ class MultiTaskInferer(Inferer):
         overlap: float = 0.25,
         sw_batch_size: int = 1,
         mode: str = "gaussian",
+        precision: Precision | None = None,
     ) -> None:
         super().__init__()
+        self.precision = precision
         if image_level not in IMAGE_LEVEL_RULES:
             raise ValueError(f"image_level must be one of {IMAGE_LEVEL_RULES}, got '{image_level}'")
         if not 0 <= overlap < 1:
@@ -77,6 +82,8 @@ class MultiTaskInferer(Inferer):
             The same names for the whole image; training networks get no windows.
         """
         image = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+        if self.precision is not None:
+            network = _in_precision(network, self.precision)
         small = self.roi_size is None or all(s <= r for s, r in zip(image.shape[2:], self.roi_size, strict=True))
         if small:
             return network(image, *args, **kwargs)
@@ -119,6 +126,15 @@ class MultiTaskInferer(Inferer):
         slices = dense_patch_slices(padded, roi, steps)
         starts = [[int(s.start) - b for s, b in zip(window, before, strict=True)] for window in slices]
         return [[*start, *(first + size for first, size in zip(start, roi, strict=True))] for start in starts]
+
+
+def _in_precision(network: Callable[..., dict[str, Tensor]], precision: Precision) -> Callable[..., dict[str, Tensor]]:
+    def run(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        with precision.autocast():
+            outputs = network(*args, **kwargs)
+        return {name: value.float() if value.is_floating_point() else value for name, value in outputs.items()}
+
+    return run
 
 
 def _log_odds(logits: Tensor) -> float:

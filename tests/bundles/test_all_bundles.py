@@ -195,7 +195,8 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     before = {path for path in folder.rglob("*") if path.is_file()}
     workflow(folder, ["train", "demo"], **short).run()
     made = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p not in before}
-    assert made == {f"models/demo/{name}.pt" for name in ("model", "model_last", "model_best_accuracy")}
+    weights = {f"models/demo/{name}.pt" for name in ("model", "model_last", "model_best_accuracy")}
+    assert made == weights | {"models/demo/training.csv", "models/demo/training.png"}
     workflow(folder, ["train", "demo", "evaluate"], **short).run()
     metrics = json.loads((folder / "eval" / "demo" / "metrics.json").read_text())
     assert set(metrics["metrics"]) == set(bundle.metadata["eval_metrics"])

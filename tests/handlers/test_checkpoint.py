@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import signal
 
 import pytest
@@ -52,6 +53,44 @@ def test_best_weights_follow_the_metric_and_nan_never_wins(tmp_path):
     assert saved == [0, 1, 2, 3, 3, 5, 5]
 
 
+def test_while_the_metric_is_nan_the_fallback_chooses(tmp_path):
+    net = network()
+    engine = Engine(lambda *_: None)
+    engine.state.metrics = {}
+    SaveBest(tmp_path / "best.pt", net, metric="dice", fallback="auc").attach(engine)
+    saved = []
+    nan = math.nan
+    for step, scores in enumerate([(nan, nan), (nan, 0.7), (nan, 0.6), (nan, nan), (0.1, 0.5), (nan, 0.9), (0.1, nan)]):
+        nn.init.constant_(net[0].weight, float(step))
+        engine.state.metrics = dict(zip(("dice", "auc"), scores, strict=True))
+        engine.fire_event(Events.COMPLETED)
+        saved.append(int(torch.load(tmp_path / "best.pt", weights_only=True)["model"]["0.weight"][0, 0]))
+    assert saved == [0, 1, 1, 1, 4, 4, 6]
+
+
+def test_a_file_size_limit_while_saving_keeps_the_file_of_before(tmp_path):
+    """The limit stands for a full disk: the system refuses the bytes beyond it, at ten places of the file."""
+    path, net = tmp_path / "w.pt", nn.Linear(200, 200)
+    nn.init.constant_(net.weight, 1.0)
+    write_checkpoint(path, {"model": net})
+    whole, before = path.stat().st_size, path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    nn.init.constant_(net.weight, 2.0)
+    try:
+        for part in range(10):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (whole * part // 10, hard))
+            with pytest.raises(RunError, match="could not be written"):
+                write_checkpoint(path, {"model": net})
+            assert path.read_bytes() == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [p.name for p in tmp_path.iterdir()] == ["w.pt"]
+    write_checkpoint(path, {"model": net})
+    assert torch.load(path, weights_only=True)["model"]["weight"].unique().tolist() == [2.0]
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "w.pt"
     write_checkpoint(path, {"model": network(1.0)})
@@ -61,7 +100,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(RunError, match="could not be written: no space"):
         write_checkpoint(path, {"model": network(2.0)})
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["w.pt"]
@@ -83,20 +122,20 @@ def run_until(error: BaseException, saver: SaveLast) -> None:
 
     engine = Engine(step)
     saver.attach(engine)
-    engine.run(range(2), max_epochs=5)
+    engine.run(range(4), max_epochs=5)
 
 
 def test_ctrl_c_keeps_the_weights_and_a_fault_does_not(tmp_path):
     net = network(7.0)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-    saver = SaveLast(tmp_path / "last.pt", {"model": net, "optimizer": optimizer}, every=5)
+    saver = SaveLast(tmp_path / "last.pt", {"model": net, "optimizer": optimizer})
     with pytest.raises(RuntimeError, match="fault"):
         run_until(RuntimeError("fault"), saver)
     assert not (tmp_path / "last.pt").exists()
     with pytest.raises(KeyboardInterrupt):
         run_until(KeyboardInterrupt(), saver)
     content = torch.load(tmp_path / "last.pt", weights_only=True)
-    assert set(content) == {"model", "optimizer", "trainer", "settings"}
+    assert set(content) == {"model", "optimizer", "trainer", "settings", "identity"}
     loaded = network()
     load_into(tmp_path / "last.pt", loaded)
     assert loaded[0].weight.unique().tolist() == [7.0]

@@ -58,13 +58,15 @@ def test_the_loss_learns_the_epoch_also_of_a_resumed_run():
 
 def test_progress_tells_length_alternative_and_losses_within_two_steps(caplog):
     caplog.set_level("INFO")
-    loss = SimpleNamespace(task_losses={"seg": torch.tensor(1.5), "cls": torch.tensor(0.25)})
+    loss = SimpleNamespace(
+        weights={"seg": 1.0, "cls": 0.03}, task_losses={"seg": torch.tensor(1.5), "cls": torch.tensor(0.25)}
+    )
     engine = Engine(lambda *_: None)
     TrainingProgress(loss, alternative="add CONFIGS/demo.json", long_hours=0.0).attach(engine)
     engine.run(range(2), max_epochs=2)
     lines = [record.message for record in caplog.records if record.name == "monai_mtl"]
     assert lines[0].startswith("training: 2 epochs of 2 steps. Ctrl-C")
-    assert lines[1].startswith("step 1/4  epoch 1/2  loss seg 1.5000  cls 0.2500")
+    assert lines[1].startswith("step 1/4  epoch 1/2  loss seg 1.5000 (x1)  cls 0.2500 (x0.03)")
     assert any("the whole run takes about" in line and "add configs/demo.json" in line for line in lines[1:4])
     assert lines[-1].startswith("step 4/4")
 

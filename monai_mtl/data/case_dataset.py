@@ -1,0 +1,96 @@
+"""The data set of a training: prepared once, and random in a way that repeats."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from monai.config import PathLike
+from monai.data import CacheDataset, Dataset
+from monai.transforms import Compose, RandomizableTrait, Transform
+
+from ..errors import ConfigError
+from .disk_cache import DiskCache
+
+__all__ = ["CACHES", "CaseDataset", "derived_seed"]
+
+CACHES = ("memory", "disk", "none")
+
+
+def derived_seed(*parts: int) -> int:
+    """A seed of 32 bits from several numbers, such as the run's seed, the epoch and the case.
+
+    Args:
+        parts: Numbers; another order or another number gives an unrelated seed.
+    """
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "little")
+
+
+class CaseDataset(Dataset):
+    """MONAI's ``CacheDataset`` or its like on disk, whose random transforms depend on seed, epoch and case alone.
+
+    MONAI seeds transforms by worker, so that other numbers of workers, or a resumed run, give other results.
+    Here each case is seeded when it is asked for. Transforms up to the first random one run once and are
+    kept; those after it run each time.
+
+    Args:
+        data: Cases, as :func:`monai_mtl.data.load_datalist` gives them.
+        transform: All transforms.
+        cache: ``"memory"``, for sets that fit; ``"disk"``, see :class:`DiskCache`; ``"none"``.
+        cache_dir: Folder for ``"disk"``.
+        seed: Of the run.
+        num_workers: Threads that fill the memory.
+
+    Raises:
+        ConfigError: If ``cache`` is unknown, or ``"disk"`` has no folder.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Any],
+        transform: Callable,
+        cache: str = "memory",
+        cache_dir: PathLike | None = None,
+        seed: int = 0,
+        num_workers: int = 2,
+    ) -> None:
+        if cache not in CACHES:
+            raise ConfigError(f"unknown cache '{cache}'", expected=", ".join(CACHES), fix='--cache "memory"')
+        if cache == "disk" and cache_dir is None:
+            raise ConfigError('cache "disk" needs a folder', fix="--cache_dir PATH")
+        transform = transform if isinstance(transform, Compose) else Compose(transform)
+        super().__init__(data, transform)
+        self.seed = seed
+        # Shared, so that workers which live longer than an epoch see the next one begin.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._cases: Dataset = Dataset(data, transform)
+        if cache == "memory":
+            self._cases = CacheDataset(data, transform, num_workers=num_workers, progress=True)
+        elif cache == "disk":
+            self._cases = _OnDisk(data, transform, cache_dir)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the epoch, from 1; other epochs draw other random numbers."""
+        self._epoch.fill_(epoch)
+
+    def _transform(self, index: int) -> Any:
+        self.transform.set_random_state(seed=derived_seed(self.seed, int(self._epoch), index))
+        return self._cases[index]
+
+
+class _OnDisk(Dataset):
+    """Runs the transforms before the first random one through a :class:`DiskCache`."""
+
+    def __init__(self, data: Sequence[Any], transform: Compose, cache_dir: PathLike | None) -> None:
+        super().__init__(data, transform)
+        steps = transform.flatten().transforms
+        random = (isinstance(step, RandomizableTrait) or not isinstance(step, Transform) for step in steps)
+        first = next((i for i, found in enumerate(random) if found), len(steps))
+        self._before = DiskCache(cache_dir or "", Compose(steps[:first]))
+        self._after = Compose(steps[first:])
+
+    def _transform(self, index: int) -> Any:
+        case: Mapping[str, Any] = self.data[index]
+        return self._after(self._before(case))

@@ -1,0 +1,72 @@
+"""One setting for how numbers are held while a network runs, on any device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+from ..errors import ConfigError
+
+__all__ = ["PRECISIONS", "Precision", "bf16_units"]
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+def bf16_units() -> bool:
+    """Whether this processor computes in bfloat16; without such units bfloat16 is emulated and slower than float32."""
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+class Precision:
+    """What ``precision`` means on a device.
+
+    ``auto`` is bfloat16 where the device has units for it, else float16 on a GPU and float32 on a CPU. Weights,
+    losses and outputs stay float32; only the layers inside run in the chosen type. MONAI's own ``amp`` is for
+    GPUs alone; it is needed for float16, whose gradients must be scaled.
+
+    Args:
+        name: One of ``auto``, ``fp32``, ``bf16``, ``fp16``.
+        device: Where the network runs.
+        compile: Whether :meth:`place` compiles the network; it takes minutes before the first step, so it is
+            worth it for long runs only.
+
+    Raises:
+        ConfigError: If the name is unknown, or float16 is asked for on a CPU.
+    """
+
+    def __init__(self, name: str = "auto", device: torch.device | str = "cpu", compile: bool = False) -> None:
+        if name not in PRECISIONS:
+            raise ConfigError(f"unknown precision '{name}'", expected=", ".join(PRECISIONS), fix="--precision auto")
+        self.device, self.compile = torch.device(device), compile
+        on_gpu = self.device.type == "cuda"
+        if name == "fp16" and not on_gpu:
+            raise ConfigError("precision fp16 needs a GPU", fix="--precision auto")
+        if name == "auto":
+            has_units = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else bf16_units()
+            name = "bf16" if has_units else "fp16" if on_gpu else "fp32"
+        self.name = name
+
+    @property
+    def scaler(self) -> bool:
+        """Whether gradients must be scaled: the ``amp`` of MONAI's engines."""
+        return self.name == "fp16"
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which a network runs in the chosen type."""
+        if self.name == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16 if self.name == "bf16" else torch.float16)
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Bring a network to the device, its weights in the order that convolutions are quickest with.
+
+        Args:
+            network: Network of 2D convolutions; names and values of its weights stay.
+        """
+        network.to(self.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.compile:
+            network.compile()
+        return network

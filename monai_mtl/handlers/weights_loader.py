@@ -1,0 +1,76 @@
+"""Weights from a file, strictly and without running code from it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from monai.config import PathLike
+from monai.engines import Workflow
+from torch import nn
+
+from ..errors import ConfigError, MissingError
+
+__all__ = ["WeightsLoader"]
+
+
+class WeightsLoader:
+    """Loads a network's weights when the run starts, strictly and without running code from the file.
+
+    Args:
+        path: ``{"model": state_dict, ...}`` or a bare state dict.
+        network: Network.
+        fix: What to tell a user who has no such file.
+        settings: Values that must equal those stored with the weights, where the file holds them.
+
+    Raises:
+        MissingError: If there is no such file.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        network: nn.Module,
+        fix: str = "train first, or name another file",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path, self.network, self.settings = Path(path), network, dict(settings or {})
+        if not self.path.is_file():
+            raise MissingError(f"no weights at {self.path}", fix=fix)
+
+    def attach(self, engine: Workflow) -> None:
+        """Load when the engine starts."""
+        engine.add_event_handler(Events.STARTED, self._load)
+
+    def _load(self, engine: Workflow) -> None:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
+            raise ConfigError(f"{self.path} holds no weights: {str(error)[:200]}", fix="name another file") from error
+        state = content.get("model", content) if isinstance(content, dict) else None
+        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise ConfigError(f"{self.path} holds no weights by name", fix="name another file")
+        network = getattr(self.network, "module", self.network)
+        expected = network.state_dict()
+        wrong = [f"missing {k}" for k in expected if k not in state]
+        wrong += [f"unknown {k}" for k in state if k not in expected]
+        wrong += [
+            f"{k}: {tuple(state[k].shape)}, network {tuple(v.shape)}"
+            for k, v in expected.items()
+            if k in state and state[k].shape != v.shape
+        ]
+        if wrong:
+            fix = "use the network_def it was trained with"
+            raise ConfigError(f"{self.path} belongs to another network", wrong, fix=fix)
+        stored = content.get("settings", {})
+        for name, value in self.settings.items():
+            if name in stored and stored[name] != value:
+                raise ConfigError(
+                    f"{self.path} was trained with {name} {stored[name]}, this run has {value}",
+                    fix=f'--{name} "{stored[name]}"',
+                )
+        network.load_state_dict(state)
