@@ -10,7 +10,7 @@ CONFIGS = bundles/$(BUNDLE)/configs
 RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench faults fuzz help setup demo test test-slow test-label lint types format clean
+.PHONY: bench faults fuzz kill help setup demo test test-slow test-label lint types format clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -51,6 +51,9 @@ $(VENV)-label/.ready: tests/label/constraints.txt pyproject.toml
 
 bench: $(VENV)/.run  ## speed against plain MONAI, as ratios
 	$(VENV)/bin/python -W ignore scripts/bench.py
+
+kill: $(VENV)/.dev  ## a training killed 100 times and resumed: are its weights those of an undisturbed one?
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore scripts/kill.py --bundle $(BUNDLE)
 
 fuzz: $(VENV)/.dev  ## what the reader makes of 10,000 damaged files (a minute)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python scripts/fuzz.py
