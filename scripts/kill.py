@@ -1,7 +1,7 @@
 """Kills a small training of a bundle at random moments, resumes it, and compares the weights with an undisturbed run.
 
 Each training is a process of its own that is ended by SIGKILL; the next one resumes. When one comes to its end, its
-files are compared bit by bit with those of the undisturbed run, and another begins from nothing. The data are synthetic.
+Each training is a process of its own that is ended by SIGKILL; the next one resumes. When one comes to its end, its
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def main(bundle: str = "hds_inbreast", kills: int = 100, workers: int = 0, seed:
             equal += _digests(target) == wanted
             target = folder / f"run{ended}"
         bar.close()
-    print(f"{killed} kills, {ended} trainings ended, {equal} with the weights of the undisturbed one")  # noqa: T201
+    print(f"{killed} kills, {ended} trainings ended, {equal} with the weights of the undisturbed one")
     sys.exit(0 if ended == equal and ended else 1)
 
 

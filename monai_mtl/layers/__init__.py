@@ -1,6 +1,31 @@
 """Parts that more than one network is built from."""
 
+from .attention import ChannelAttention, DeformableSpatialAttention
+from .deform_conv import DeformConv2d, deform_conv2d
+from .encoder_weights import load_resnet_weights, read_weights
+from .esp import ESPBlock, PostActBlock, conv_norm_act
+from .gates import GateUnit, conv_group_norm
 from .mil import foreground_probability, pool_instances, select_instance
+from .pyramid_pooling import PyramidPooling, adaptive_average_pool
 from .residual import PreActBlock, norm_act_conv
 
-__all__ = ["PreActBlock", "foreground_probability", "norm_act_conv", "pool_instances", "select_instance"]
+__all__ = [
+    "ChannelAttention",
+    "DeformConv2d",
+    "DeformableSpatialAttention",
+    "ESPBlock",
+    "GateUnit",
+    "PostActBlock",
+    "PreActBlock",
+    "PyramidPooling",
+    "adaptive_average_pool",
+    "conv_group_norm",
+    "conv_norm_act",
+    "deform_conv2d",
+    "foreground_probability",
+    "load_resnet_weights",
+    "norm_act_conv",
+    "pool_instances",
+    "read_weights",
+    "select_instance",
+]

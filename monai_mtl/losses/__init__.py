@@ -1,6 +1,18 @@
 """One file a loss."""
 
+from .frequency_weighted import FrequencyWeightedCrossEntropy, class_frequencies
 from .hybrid_deep_supervision import HybridDeepSupervisionLoss
+from .learned_weights import LearnedWeightsLoss
+from .multitask import MultiTaskLoss
+from .soft_dice import SoftDiceLoss
 from .sparse_mil import SparseMILLoss
 
-__all__ = ["HybridDeepSupervisionLoss", "SparseMILLoss"]
+__all__ = [
+    "FrequencyWeightedCrossEntropy",
+    "HybridDeepSupervisionLoss",
+    "LearnedWeightsLoss",
+    "MultiTaskLoss",
+    "SoftDiceLoss",
+    "SparseMILLoss",
+    "class_frequencies",
+]

@@ -7,12 +7,14 @@ from .load_mask import LoadMaskd
 from .resize import SeparableResize, SeparableResized
 from .results import ClassFromProbabilityd, ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
+from .tissue_features import DiagnosisFromFeaturesd, TissueFeaturesd
 from .verify_sha256 import VerifySHA256d
 
 __all__ = [
     "BreastForeground",
     "ClassFromMaskd",
     "ClassFromProbabilityd",
+    "DiagnosisFromFeaturesd",
     "EnsureTaskLabelsd",
     "ForegroundProbabilityd",
     "ImageResultd",
@@ -22,6 +24,7 @@ __all__ = [
     "ScaleTo8Bitd",
     "SeparableResize",
     "SeparableResized",
+    "TissueFeaturesd",
     "UnpackTasksd",
     "VerifySHA256d",
 ]
