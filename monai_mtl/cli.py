@@ -74,6 +74,7 @@ def crossval(
     data: str | None = None,
     output: str | None = None,
     folds: Sequence[int] | int = (0, 1, 2, 3, 4),
+    recipe: str | None = None,
     quick: bool = False,
     draws: int = 1000,
     **settings: Any,
@@ -87,6 +88,7 @@ def crossval(
         data: Folder with the data set; the bundle's sample_data by default.
         output: Folder to write to; eval/crossval of the bundle by default.
         folds: Which folds.
+        recipe: Name of an overlay in the bundle's configs that fits the data, such as cdd_cesm.
         quick: A few epochs on small images, to see it work.
         draws: Draws of an interval.
         **settings: Overrides of train.json, such as --max_epochs 200.
@@ -98,7 +100,7 @@ def crossval(
     from .study import perform, pool, run_folds
 
     folder = _bundle_folder(bundle)
-    overlays, given = _study_settings(folder, data, quick, settings)
+    overlays, given = _study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "crossval"
     runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
     tables = {run.name: perform(folder, run, place) for run in runs}
@@ -110,6 +112,7 @@ def ablate(
     bundle: str,
     data: str | None = None,
     output: str | None = None,
+    recipe: str | None = None,
     quick: bool = False,
     draws: int = 1000,
     **settings: Any,
@@ -120,6 +123,7 @@ def ablate(
         bundle: As in crossval, and so are the others.
         data: As there.
         output: As there; eval/ablation of the bundle by default.
+        recipe: As there.
         quick: As there.
         draws: As there.
         **settings: As there.
@@ -131,7 +135,7 @@ def ablate(
     from .study import ablation_runs, perform
 
     folder = _bundle_folder(bundle)
-    overlays, given = _study_settings(folder, data, quick, settings)
+    overlays, given = _study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "ablation"
     tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
     return _tell(write_study(variant_table(tables, draws), f"{folder.name}: ablation", place), place)
@@ -181,7 +185,7 @@ def _bundle_folder(bundle: str) -> Path:
 
 
 def _study_settings(
-    folder: Path, data: str | None, quick: bool, settings: dict[str, Any]
+    folder: Path, data: str | None, recipe: str | None, quick: bool, settings: dict[str, Any]
 ) -> tuple[list[str], dict[str, Any]]:
     """Overlays and settings of every run of a study; refuses settings that the config does not have."""
     from monai.bundle import ConfigParser
@@ -189,7 +193,9 @@ def _study_settings(
     from .bundle.startup import check_settings
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
-    overlays = ["demo.json"] if quick else []
+    overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
+    if missing := [name for name in overlays if not (folder / "configs" / name).is_file()]:
+        raise ConfigError(f"{folder.name} has no recipe {Path(missing[0]).stem}", expected="a file in its configs/")
     files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
     check_settings(ConfigParser.load_config_files(files), settings)
     given = {**(QUICK if quick else {}), **settings}

@@ -1,7 +1,7 @@
 """Several trainings that make one table: folds of a cross-validation, rows of an ablation.
 
-Each run trains and evaluates in a folder of its own and ends with ``done.json``. A study that was stopped begins again
-with the first run that has none; since a run repeats exactly, the table is the same.
+Each run trains and evaluates in a folder of its own and ends with ``done.json``. A study that was stopped goes on in
+the first run that has none, after the last whole epoch; since a training resumes exactly, the table is the same.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def ablation_runs(bundle: Path, overlays: Sequence[str] = (), **settings: Any) -
 
 
 def perform(bundle: Path, run: Run, output: Path) -> CaseTable:
-    """Train and evaluate, unless that is done; a folder that was left half way is emptied first.
+    """Train and evaluate, unless that is done; a training that was left half way goes on, if it is the same one.
 
     Args:
         bundle: Folder of the bundle.
@@ -97,11 +97,12 @@ def perform(bundle: Path, run: Run, output: Path) -> CaseTable:
         if not (folder / BEGUN).is_file():
             what = f"{folder} was not made by a study, and would be lost"
             raise ConfigError(what, fix="choose another --output, or move that folder away")
-        shutil.rmtree(folder)
+        if json.loads((folder / BEGUN).read_text()) != identity:
+            shutil.rmtree(folder)
     write_json(folder / BEGUN, identity)
     logger.info("%s: training", run.name)
     settings = {**run.settings, "ckpt_dir": str(folder / "models"), "output_dir": str(folder / "eval")}
-    _execute(bundle, ["train.json", *run.overlays], settings)
+    _execute(bundle, ["train.json", *run.overlays], {**settings, "resume": True})
     _execute(bundle, ["train.json", *run.overlays, "evaluate.json"], settings)
     write_json(folder / DONE, identity)
     return load_scores(folder)

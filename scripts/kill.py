@@ -1,7 +1,8 @@
 """Kills a small training of a bundle at random moments, resumes it, and compares the weights with an undisturbed run.
 
 Each training is a process of its own that is ended by SIGKILL; the next one resumes. When one comes to its end, its
-Each training is a process of its own that is ended by SIGKILL; the next one resumes. When one comes to its end, its
+files are compared bit by bit with those of the undisturbed run, and another begins from nothing. The data are
+synthetic.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import pytest
 from monai_mtl import study
 from monai_mtl.cli import main
 from monai_mtl.errors import ConfigError
+from monai_mtl.handlers import LossEpoch
 from monai_mtl.metrics import CaseScores, CaseTable
 from monai_mtl.outputs.study_table import fold_table, variant_table, write_study
 from monai_mtl.study import Run, ablation_runs, perform, pool, run_folds
@@ -65,6 +66,26 @@ def test_a_run_is_done_once_and_repeats_exactly(tmp_path, monkeypatch):
         perform(BUNDLE, Run("mine"), tmp_path)
     assert (tmp_path / "mine" / "models").is_dir()
     assert "P" not in json.dumps([row["patient_id"] for row in first.rows()])
+
+
+def test_a_training_stopped_half_way_goes_on_and_gives_the_same_scores(tmp_path, monkeypatch, caplog):
+    run = Run("multitask", ("demo.json", "ablations/multitask.json"), {**TINY, "max_epochs": 2})
+    whole = perform(BUNDLE, run, tmp_path / "whole")
+    tell = LossEpoch._tell
+
+    def stop(handler, engine):
+        if engine.state.epoch == 2:
+            raise RuntimeError("killed")
+        tell(handler, engine)
+
+    monkeypatch.setattr(LossEpoch, "_tell", stop)
+    with pytest.raises(RuntimeError):
+        perform(BUNDLE, run, tmp_path / "stopped")
+    monkeypatch.undo()
+    with caplog.at_level("INFO", "monai_mtl"):
+        again = perform(BUNDLE, run, tmp_path / "stopped")
+    assert "resumed after epoch 1 of 2" in caplog.text
+    assert again.rows() == whole.rows()
 
 
 def test_ablations_are_those_of_the_bundle_and_each_changes_the_loss_or_the_class():
@@ -154,3 +175,10 @@ def test_the_command_performs_the_runs_and_tells_where_the_table_is(monkeypatch,
     assert [run.name for run in asked] == ["fold_0", "fold_2", "full", "cls_ds", "multitask", "seg_ds"]
     assert asked[0].settings["named_split"] is False
     assert asked[0].overlays == ("demo.json",)
+
+
+def test_a_recipe_that_does_not_exist_is_refused(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["ablate", "hds_inbreast", "--recipe", "nothing"])
+    assert left.value.code == 2
+    assert "has no recipe nothing" in capsys.readouterr().err

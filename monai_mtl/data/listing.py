@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +20,11 @@ from .reader import IMAGE_SUFFIXES
 __all__ = ["case_files", "list_images", "resolve_case", "secret_id"]
 
 
-def list_images(path: PathLike) -> list[dict]:
-    """Images to predict: one file, or every image below a folder, in the order of their names.
+def list_images(path: PathLike | Sequence[PathLike]) -> list[dict]:
+    """Images to predict: one file, several, or every image below a folder, in the order of their names.
 
     Args:
-        path: File or folder.
+        path: File, folder, or a sequence of files, which keep their order.
 
     Returns:
         Cases with ``image`` (absolute) and ``case_id`` (relative name, unique).
@@ -32,7 +33,9 @@ def list_images(path: PathLike) -> list[dict]:
         MissingError: If there is no such file or folder.
         DataError: If a folder holds no image.
     """
-    root = Path(path).expanduser()
+    if isinstance(path, (list, tuple)):
+        return _listed([Path(one).expanduser().absolute() for one in path])
+    root = Path(str(path)).expanduser()
     if root.is_file():
         return [{"image": str(root.resolve()), "case_id": without_suffix(root).name}]
     if not root.is_dir():
@@ -42,6 +45,20 @@ def list_images(path: PathLike) -> list[dict]:
         raise DataError(
             f"no PNG, JPEG, DICOM or NIfTI below {root}", fix="point --dataset_dir at an image or a folder of images"
         )
+    return _named(files, root)
+
+
+def _listed(files: Sequence[Path]) -> list[dict]:
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise MissingError(f"{len(missing)} of {len(files)} files do not exist", missing, fix="give existing ones")
+    if not files:
+        raise DataError("no file is named", fix="name at least one")
+    return _named(list(dict.fromkeys(files)), Path(os.path.commonpath([file.parent for file in files])))
+
+
+def _named(files: Sequence[Path], root: Path) -> list[dict]:
+    """Cases with their names below ``root``, with the suffix where two differ in it only."""
     names = [p.relative_to(root) for p in files]
     stems = Counter(without_suffix(name) for name in names)
     ids = [name if stems[without_suffix(name)] > 1 else without_suffix(name) for name in names]

@@ -19,7 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import DataError, RunError
-from ..metrics import MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
+from ..metrics import CLEAN, MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
 from ..metrics.intervals import format_table
 from ..outputs.overlay import contact_sheet, draw_case
 from ..outputs.result_json import NOTICE, write_json
@@ -46,6 +46,7 @@ class EvaluationReport:
         cases: The cases, for their ``patient_id``: intervals draw patients. Without them each case is one.
         draws: Draws of an interval.
         tasks: Tasks that the network learned; figures of the other one are undefined.
+        subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
 
     Raises:
         ValueError: If a set of measures is unknown.
@@ -60,12 +61,17 @@ class EvaluationReport:
         cases: Sequence[Mapping[str, Any]] = (),
         draws: int = 1000,
         tasks: Sequence[str] = ("seg", "cls"),
+        subgroups: Sequence[str] = (),
     ) -> None:
         if unknown := [name for name in measures if name not in MEASURE_SETS]:
             raise ValueError(f"no measures {unknown}; there are {list(MEASURE_SETS)}")
         self.output_dir, self.classes, self.title = Path(output_dir), list(classes), title
         self.tasks = tuple(tasks)
         self.measures, self.draws = {name: MEASURE_SETS[name] for name in measures}, draws
+        self._groups = {
+            name: {str(case["case_id"]): str(case[name]) for case in cases if case.get(name) is not None}
+            for name in subgroups
+        }
         self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
@@ -132,6 +138,16 @@ class EvaluationReport:
         if len(self._pictures) < SHOWN:
             self._pictures.append(picture)
 
+    def _subgroups(self, table: CaseTable) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for name, values in self._groups.items():
+            of_case = [values.get(case, "unknown") for case in table.case_id]
+            found[name] = {
+                value: measure_all(table.take(np.flatnonzero(np.array(of_case) == value)), CLEAN, self.draws)
+                for value in sorted(set(of_case))
+            }
+        return found
+
     def _finish(self, engine: Workflow) -> None:
         self._bar.close()
         metrics = {n: {"value": v, **engine.state.metric_details.get(n, {})} for n, v in engine.state.metrics.items()}
@@ -143,7 +159,11 @@ class EvaluationReport:
         tables = {name: measure_all(table, measures, self.draws) for name, measures in self.measures.items()}
         content = {"title": self.title, "cases": len(table), "patients": len(table.groups), "metrics": metrics}
         if tables:
-            content |= {"tables": tables, "interval": f"95 % of {self.draws} draws of patients"}
+            content |= {
+                "subgroups": self._subgroups(table),
+                "tables": tables,
+                "interval": f"95 % of {self.draws} draws of patients",
+            }
         write_json(self.output_dir / "metrics.json", content | {"notice": NOTICE})
         # Patients are numbered: who they are stays in the data set.
         numbers = {row: str(number + 1) for number, group in enumerate(table.groups) for row in group}

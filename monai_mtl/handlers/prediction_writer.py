@@ -31,6 +31,7 @@ class PredictionWriter:
     For a case ``x`` of the data set: ``x_mask.png`` (0 and 255) and ``x_probability.png`` (16 bits, 65535 is
     certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; for the run ``results.json`` and
     ``overview.png``. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)`` and ``result`` of each case.
+    It follows an engine, or is called by a program: :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
 
     Args:
         output_dir: Folder to write to; made when the first case is done.
@@ -45,6 +46,8 @@ class PredictionWriter:
     ) -> None:
         self.output_dir, self.dataset, self.weights = Path(output_dir), dataset, weights
         self.bundle, self.bundle_version = bundle, bundle_version
+        self.computed_with: dict[str, str] = {}
+        """More of what made the results, told in every JSON."""
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
 
@@ -55,16 +58,30 @@ class PredictionWriter:
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
     def _start(self, engine: Workflow) -> None:
-        self._results, self._pictures = [], []
-        self._model = provenance(self.bundle, self.bundle_version, self.weights)
-        self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image", disable=None)
+        self.begin()
 
     def _write(self, engine: Workflow) -> None:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
-            self._write_case(case, output)
-            self._bar.update()
+            self.write(case, output)
 
-    def _write_case(self, case: dict, output: dict[str, Any]) -> None:
+    def _finish(self, engine: Workflow) -> None:
+        summary = self.finish()
+        if summary["failed"]:
+            raise self.failure()
+
+    def begin(self) -> None:
+        """Start a run over the data set."""
+        self._results, self._pictures = [], []
+        self._model = provenance(self.bundle, self.bundle_version, self.weights) | self.computed_with
+        self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image", disable=None)
+
+    def write(self, case: dict, output: dict[str, Any]) -> None:
+        """Write one case.
+
+        Args:
+            case: As the data set gave it.
+            output: After postprocessing.
+        """
         name = case["case_id"]
         target = self.output_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,15 +108,20 @@ class PredictionWriter:
         self._results.append(result)
         if len(self._pictures) < SHOWN:
             self._pictures.append(picture)
+        self._bar.update()
 
-    def _finish(self, engine: Workflow) -> None:
+    def finish(self) -> dict[str, Any]:
+        """Write the summary, if any case was done.
+
+        Returns:
+            Its content: ``results`` and ``failed``.
+        """
         self._bar.close()
-        faults = self.dataset.faults
+        summary = {
+            "results": self._results,
+            "failed": [{"case_id": name, "reason": self._without_folders(name)} for name in self.dataset.faults],
+        }
         if self._results:
-            summary = {
-                "results": self._results,
-                "failed": [{"case_id": name, "reason": self._without_folders(name)} for name in faults],
-            }
             write_json(self.output_dir / "results.json", summary)
             contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images", truth=False).save(
                 self.output_dir / "overview.png"
@@ -107,12 +129,16 @@ class PredictionWriter:
             logger.info("%d images done", len(self._results))
             logger.info("picture: %s", self.output_dir / "overview.png")
             logger.info("results: %s", self.output_dir / "results.json")
-        if faults:
-            raise RunError(
-                f"{len(faults)} of {len(self.dataset.data)} images could not be used; all others are done",
-                [f"{name}: {self._without_folders(name)}" for name in faults],
-                fix="repair or remove these files and run again",
-            )
+        return summary
+
+    def failure(self) -> RunError:
+        """The cases that could not be used, as an error."""
+        faults = self.dataset.faults
+        return RunError(
+            f"{len(faults)} of {len(self.dataset.data)} images could not be used; all others are done",
+            [f"{name}: {self._without_folders(name)}" for name in faults],
+            fix="repair or remove these files and run again",
+        )
 
     def _without_folders(self, name: str) -> str:
         """Why a case failed; folders may be named after patients."""

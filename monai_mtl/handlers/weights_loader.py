@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from ignite.engine import Events
 from monai.config import PathLike
 from monai.engines import Workflow
 from torch import nn
 
+from ..bundle.weights import read_weights
 from ..errors import ConfigError, MissingError
 
 __all__ = ["WeightsLoader"]
@@ -22,7 +21,7 @@ class WeightsLoader:
     """Loads a network's weights when the run starts, strictly and without running code from the file.
 
     Args:
-        path: ``{"model": state_dict, ...}`` or a bare state dict.
+        path: As :func:`monai_mtl.bundle.weights.read_weights` reads it.
         network: Network.
         fix: What to tell a user who has no such file.
         settings: Values that must equal those stored with the weights, where the file holds them.
@@ -47,13 +46,7 @@ class WeightsLoader:
         engine.add_event_handler(Events.STARTED, self._load)
 
     def _load(self, engine: Workflow) -> None:
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
-            raise ConfigError(f"{self.path} holds no weights: {str(error)[:200]}", fix="name another file") from error
-        state = content.get("model", content) if isinstance(content, dict) else None
-        if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-            raise ConfigError(f"{self.path} holds no weights by name", fix="name another file")
+        state, stored = read_weights(self.path)
         network = getattr(self.network, "module", self.network)
         expected = network.state_dict()
         wrong = [f"missing {k}" for k in expected if k not in state]
@@ -66,7 +59,6 @@ class WeightsLoader:
         if wrong:
             fix = "use the network_def it was trained with"
             raise ConfigError(f"{self.path} belongs to another network", wrong, fix=fix)
-        stored = content.get("settings", {})
         for name, value in self.settings.items():
             if name in stored and stored[name] != value:
                 raise ConfigError(

@@ -6,13 +6,14 @@ Cancer Imaging Archive, and a flattened one with ``images/``, ``masks/`` and ``l
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .flat import flat_rows
-from .shared import choose, find, image_files, number, refuse_faults, refuse_mismatch, training_only
+from .shared import choose, find, image_files, leave_out, number, refuse_faults, refuse_mismatch, training_only
 from .tables import has_columns, read_table, require_columns
 from .via import read_regions
 
@@ -25,6 +26,8 @@ FOLDERS = {"DM": "Low energy images of CDD-CESM", "CM": "Subtracted images of CD
 FLAT = ("image", "mask", "patient", "side", "view", "modality", "birads", "density_acr", "label", "has_mass")
 RENAMED = {"Patient_ID": "patient", "Side": "side", "View": "view", "Type": "modality", "Age": "age"}
 RENAMED |= {"BIRADS": "birads", "Breast density (ACR)": "density_acr", "Pathology Classification/ Follow up": "label"}
+FOLDS = 5
+SECTION_OF_FOLD = ("training", "training", "validation", "test", "left out")
 # Not "non mass enhancement", nor "No mass or non mass enhancement", which is what most normal images say.
 MASS = re.compile(r"(?<!\bno )(?<!\bnon[ -])\bmass(es)?\b", re.IGNORECASE)
 
@@ -34,8 +37,10 @@ def matches(folder: Path) -> bool:
     return find(folder, *FOLDERS.values()) is not None or has_columns(folder / "labels.csv", FLAT)
 
 
-def read(folder: Path, *, modality: str = "DM", label: str = "has_mass") -> dict[str, list[dict]]:
-    """Cases, all in training.
+def read(
+    folder: Path, *, modality: str = "DM", label: str = "has_mass", split: str = "patient"
+) -> dict[str, list[dict]]:
+    """Cases, all in training unless ``split`` says otherwise.
 
     Args:
         folder: The data set.
@@ -44,12 +49,16 @@ def read(folder: Path, *, modality: str = "DM", label: str = "has_mass") -> dict
             flattened table has a column of its own), and an outline counts only there: others show
             calcifications, distortions and the like. ``"pathology"``: normal, benign or malignant, and all
             outlines count.
+        split: ``"patient"`` leaves all cases in training; ``"folds"`` deals the patients into five folds by the
+            SHA-1 of their name (``P105``): 0 and 1 train, 2 validates, 3 tests, 4 is left out. The weights that
+            come with a bundle were trained so.
 
     Raises:
         DataError: If tables, columns or images are missing, or disagree.
     """
     choose("modality", modality, ("DM", "CM", "both"))
     choose("label", label, ("has_mass", "pathology"))
+    choose("split", split, ("patient", "folds"))
     wanted = ("DM", "CM") if modality == "both" else (modality,)
     flat = has_columns(folder / "labels.csv", FLAT)
     cases = []
@@ -61,7 +70,17 @@ def read(folder: Path, *, modality: str = "DM", label: str = "has_mass") -> dict
         if case["label_cls"] == 0 or (case["label_cls"] == "normal" and drawn is None):
             drawn = []
         cases.append(case if drawn is None else case | {"label_seg": drawn})
-    return training_only(cases)
+    return training_only(cases) if split == "patient" else _by_fold(cases)
+
+
+def _by_fold(cases: list[dict]) -> dict[str, list[dict]]:
+    sections: dict[str, list[dict]] = {"training": [], "validation": [], "test": [], "left out": []}
+    for case in cases:
+        fold = int(hashlib.sha1(case["patient_id"].encode()).hexdigest(), 16) % FOLDS
+        sections[SECTION_OF_FOLD[fold]].append(case)
+    left = [case["case_id"] for case in sections.pop("left out")]
+    leave_out(left, len(cases), "fold 4")
+    return sections
 
 
 def _fields(row: dict[str, str]) -> dict:

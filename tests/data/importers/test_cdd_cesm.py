@@ -1,6 +1,7 @@
 """CDD-CESM as shipped, and its flattened part."""
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -182,7 +183,7 @@ def test_a_fault_of_the_set_is_named(tmp_path, spoil, message):
     assert raised.value.fix
 
 
-@pytest.mark.parametrize("option", ["modality", "label"])
+@pytest.mark.parametrize("option", ["modality", "label", "split"])
 def test_an_unknown_option_is_refused(tmp_path, option):
     with pytest.raises(ConfigError, match=f"unknown {option} 'CESM'"):
         cdd_cesm.read(flat_tree(tmp_path), **{option: "CESM"})
@@ -202,3 +203,27 @@ def test_real_images_are_counted():
     with (folder / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["modality"] == "DM"]
     assert [bool(cdd_cesm.MASS.search(row["findings"])) for row in rows] == [row["has_mass"] == "1" for row in rows]
+
+
+def test_folds_are_dealt_by_patient_and_the_last_is_left_out(tmp_path, caplog):
+    cases = cdd_cesm.read(flat_tree(tmp_path), modality="both")["training"]
+    dealt = cdd_cesm.read(tmp_path, modality="both", split="folds")
+    of = {"training": (0, 1), "validation": (2,), "test": (3,)}
+    for name, folds in of.items():
+        assert dealt[name] == [c for c in cases if fold_of(c["patient_id"]) in folds]
+    assert dealt["training"]
+    left = [c["case_id"] for c in cases if fold_of(c["patient_id"]) == 4]
+    assert (f"{len(left)} of {len(cases)} left out" in caplog.text) == bool(left)
+
+
+def fold_of(patient: str) -> int:
+    return int(hashlib.sha1(patient.encode()).hexdigest(), 16) % 5
+
+
+@pytest.mark.realdata
+def test_folds_equal_those_of_the_flattened_table():
+    folder = Path(os.environ["MONAI_MTL_DATA"]) / "cdd_cesm_mammo"
+    dealt = cdd_cesm.read(folder, split="folds")
+    found = {name: {case["fold"] for case in cases} for name, cases in dealt.items()}
+    assert found == {"training": {0, 1}, "validation": {2}, "test": {3}}
+    assert [len(cases) for cases in dealt.values()] == [126, 79, 66]

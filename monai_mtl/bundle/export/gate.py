@@ -1,0 +1,106 @@
+"""Whether an exported network still gives the answers of the original, on real images."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ...errors import DataError, RunError
+from ...metrics import ROCAUC, LesionDice
+from ...metrics.case_metric import CaseMetric
+
+__all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE", "require_agreement"]
+
+GATE_IMAGES = 60
+LARGEST_METRIC_CHANGE = 0.002
+LARGEST_PROBABILITY_CHANGE = 0.01
+JUDGES = (LesionDice, ROCAUC)
+"""Metrics that must not change; a share of right answers jumps by whole images."""
+Network = Callable[[Tensor], dict[str, Tensor]]
+
+
+def require_agreement(
+    network: nn.Module,
+    exported: Network,
+    cases: Sequence[Mapping[str, Any]],
+    postprocessing: Callable[[dict], dict],
+    metrics: Mapping[str, CaseMetric],
+    probabilities: Sequence[str] = ("probability", "cls"),
+) -> dict[str, Any]:
+    """Run both over labelled images and refuse an export that changes an answer.
+
+    Refused is a change of a Dice or of an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a probability, of a pixel
+    or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
+
+    Args:
+        network: The original; it is left in eval mode.
+        exported: What is judged, such as :class:`ExportedNetwork`.
+        cases: At least :data:`GATE_IMAGES`, as the data set of a validation gives them: ``image`` ``(C, H, W)``,
+            ``label_<task>`` and ``has_<task>``.
+        postprocessing: Of a validation: ``pred`` and ``label`` to what the metrics read.
+        metrics: Those of a validation by name; :class:`monai_mtl.metrics.LesionDice` and
+            :class:`monai_mtl.metrics.ROCAUC` judge.
+        probabilities: Keys of probabilities after postprocessing; one that is not there is left out.
+
+    Returns:
+        ``images``, each metric with ``original``, ``exported`` and ``change``, and ``largest_probability_change``.
+
+    Raises:
+        DataError: If there are too few images, no metric that judges, or one is undefined on these images.
+        RunError: If the export is refused.
+    """
+    if len(cases) < GATE_IMAGES:
+        fix = "--data FOLDER with more labelled images"
+        raise DataError(f"{len(cases)} images are too few to judge an export", expected=f"{GATE_IMAGES}", fix=fix)
+    both = [{k: copy.deepcopy(m) for k, m in metrics.items() if isinstance(m, JUDGES)} for _ in range(2)]
+    if not both[0]:
+        raise DataError("no metric judges the export", expected=" or ".join(judge.__name__ for judge in JUDGES))
+    for metric in (m for half in both for m in half.values()):
+        metric.reset()
+    network.eval()
+    largest = 0.0
+    for case in tqdm(cases, desc="comparing", unit="image", disable=None):
+        answers = [_answer(one, case, postprocessing) for one in (network, exported)]
+        for half, answer in zip(both, answers, strict=True):
+            for metric in half.values():
+                metric.update([answer])
+        for key in probabilities:
+            if key in answers[0]:
+                difference = float((answers[0][key] - answers[1][key]).abs().max())
+                largest = difference if math.isnan(difference) else max(largest, difference)
+    return _judge(both[0], both[1], len(cases), largest)
+
+
+@torch.inference_mode()
+def _answer(network: Network, case: Mapping[str, Any], postprocessing: Callable[[dict], dict]) -> dict[str, Any]:
+    outputs = network(torch.as_tensor(case["image"]).as_subclass(Tensor)[None])
+    label = {name.removeprefix("label_"): value for name, value in case.items() if name.startswith(("label_", "has_"))}
+    return postprocessing({"pred": {name: value[0].float() for name, value in outputs.items()}, "label": label})
+
+
+def _judge(
+    original: Mapping[str, CaseMetric], exported: Mapping[str, CaseMetric], images: int, largest: float
+) -> dict[str, Any]:
+    result: dict[str, Any] = {"images": images, "metrics": {}, "largest_probability_change": largest}
+    bad, undefined = [], []
+    for name in original:
+        before, after = original[name].compute(), exported[name].compute()
+        result["metrics"][name] = {"original": before, "exported": after, "change": abs(after - before)}
+        if math.isnan(before):
+            undefined.append(f"{name}: {original[name].detail['reason']}")
+        elif not abs(after - before) < LARGEST_METRIC_CHANGE:
+            bad.append(f"{name}: {before:.4f} before, {after:.4f} exported")
+    if undefined:
+        raise DataError("these images cannot judge an export", undefined, fix="add images that make them defined")
+    if not largest < LARGEST_PROBABILITY_CHANGE:
+        bad.append(f"largest change of a probability: {largest:.4f}")
+    if bad:
+        limits = f"metrics within {LARGEST_METRIC_CHANGE}, probabilities within {LARGEST_PROBABILITY_CHANGE}"
+        raise RunError(f"the export changes the answers on {images} images", bad, limits, fix="use another precision")
+    return result

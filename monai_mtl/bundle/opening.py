@@ -1,0 +1,65 @@
+"""A bundle's config made ready in a program of one's own, without MONAI's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.config import PathLike
+
+from ..errors import MissingError
+from .startup import check_settings
+
+__all__ = ["open_bundle", "start_handlers"]
+
+
+def open_bundle(
+    bundle: PathLike, configs: Sequence[str], settings: Mapping[str, Any], kind: str = "infer"
+) -> ConfigParser:
+    """Read and initialise the configs of a bundle.
+
+    Args:
+        bundle: Folder of the bundle.
+        configs: Files of its ``configs/``, overlays last.
+        settings: Overrides.
+        kind: ``"infer"`` or ``"train"``.
+
+    Returns:
+        The parser, which makes each component when it is asked for.
+
+    Raises:
+        MissingError: If the folder holds no such configs.
+        ConfigError: If an override names a setting that the config does not have.
+    """
+    folder = Path(bundle).resolve() / "configs"
+    files = [folder / name for name in configs]
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise MissingError(f"{bundle} is no bundle", missing, fix="give the folder of a bundle")
+    names = [str(file) for file in files]
+    check_settings(ConfigParser.load_config_files(names), settings)
+    flow = ConfigWorkflow(
+        names,
+        meta_file=str(folder / "metadata.json"),
+        logging_file=False,
+        workflow_type=kind,
+        bundle_root=str(folder.parent),
+        **settings,
+    )
+    flow.initialize()
+    return flow.parser
+
+
+def start_handlers(handlers: Iterable[Any]) -> None:
+    """Let handlers do what they do when an engine starts, such as loading weights.
+
+    Args:
+        handlers: With ``attach``.
+    """
+    engine = Engine(lambda *_: None)
+    for handler in handlers:
+        handler.attach(engine)
+    engine.fire_event(Events.STARTED)

@@ -1,0 +1,79 @@
+"""Weights as files: read without running code, and shipped small with what they depend on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.config import PathLike
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ..data.hashes import file_sha256
+from ..errors import ConfigError, MissingError
+
+__all__ = ["read_weights", "ship_weights"]
+
+SETTINGS = "settings"
+PROVENANCE = "provenance"
+
+
+def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors by name, and the settings they depend on.
+
+    Args:
+        path: ``*.safetensors``, or any other name for a file of ``torch.save``: ``{"model": state_dict,
+            "settings": ...}`` or a bare state dict.
+
+    Raises:
+        MissingError: If there is no such file.
+        ConfigError: If it holds no tensors by name.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MissingError(f"no weights at {file}", fix="train first, or name another file")
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="pt") as opened:
+                metadata = opened.metadata() or {}
+                state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (not a dict)
+            return state, json.loads(metadata.get(SETTINGS, "{}"))
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, SafetensorError) as error:
+        raise ConfigError(f"{file} holds no weights: {str(error)[:200]}", fix="name another file") from error
+    found = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ConfigError(f"{file} holds no weights by name", fix="name another file")
+    return found, content.get(SETTINGS, {}) if found is not content else {}
+
+
+def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, Any]) -> None:
+    """Half the size of a training's weights for the repository: float16, in the safetensors format.
+
+    The file records the settings, the digest of ``source`` and the provenance. It is written whole or not at all,
+    and the same source and provenance give the same bytes.
+
+    Args:
+        source: ``model.pt`` of a training.
+        target: File to write.
+        provenance: Plain values: which data, how many cases, which versions.
+
+    Raises:
+        ConfigError: If a weight is too large for float16.
+    """
+    state, settings = read_weights(source)
+    small = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    large = [name for name, value in small.items() if not bool(torch.isfinite(value).all())]
+    if large:
+        raise ConfigError(f"{source} does not fit float16", large, fix="ship the weights as they are")
+    facts = {**provenance, "source_sha256": file_sha256(source)}
+    metadata = {SETTINGS: json.dumps(settings, sort_keys=True), PROVENANCE: json.dumps(facts, sort_keys=True)}
+    content = save({name: value.contiguous() for name, value in small.items()}, metadata)
+    temporary = Path(target).with_suffix(".part")
+    temporary.write_bytes(content)
+    temporary.replace(target)

@@ -1,0 +1,186 @@
+"""A bundle's inference in a program of one's own: made ready once, run on any number of images."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from monai.config import PathLike
+from monai.data import decollate_batch, list_data_collate
+from monai.engines.utils import engine_apply_transform
+from monai.utils import TraceKeys
+
+from .bundle.export import ExportedNetwork, find_export
+from .bundle.export.record import network_settings
+from .bundle.opening import open_bundle, start_handlers
+from .data import list_images
+from .engines import bf16_units
+from .errors import ConfigError, MonaiMtlError, own_error
+from .handlers import PredictionWriter
+
+__all__ = ["Predictor"]
+
+logger = logging.getLogger("monai_mtl")
+
+BACKENDS = ("torch", "onnx", "openvino")
+WRITES_WAITING = 2
+"""Answers that may wait to be written; more would only fill the memory."""
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+Step = tuple[dict, Any]
+"""A case and what became of it so far: a prepared image, an answer or an error of ours."""
+
+
+class Predictor:
+    """Runs a bundle's inference.json; the network and its weights are loaded once.
+
+    While the network works on one image, the next ones are read and prepared and the last ones are written, in threads.
+    Preprocessing, inferer, postprocessing and writer are those of the config, so that the files are those of
+    ``python -m monai.bundle run``.
+
+    Args:
+        bundle: Folder of the bundle.
+        weights: Weights file; ``checkpoint`` of the config by default.
+        backend: ``"torch"``; or ``"onnx"`` or ``"openvino"``, on the CPU, from a judged export beside the weights.
+        precision: As in the config. For OpenVINO ``"fp32"``, ``"bf16"`` or ``"int8"``; ``"auto"`` is then bf16 where
+            the processor has units for it.
+        readers: Threads that read and prepare images.
+        **settings: Overrides of inference.json, such as ``image_size``.
+
+    Raises:
+        ConfigError: If a setting does not exist or fit, or the config has no one writer.
+        MissingError: If there is no such bundle, weights file or export.
+
+    Example:
+        >>> from monai_mtl.predictor import Predictor
+        >>> Predictor("bundles/hds_inbreast", backend="abacus")
+        Traceback (most recent call last):
+        monai_mtl.errors.ConfigError: unknown backend 'abacus'
+          expected: torch, onnx, openvino
+    """
+
+    def __init__(
+        self,
+        bundle: PathLike,
+        weights: PathLike | None = None,
+        backend: str = "torch",
+        precision: str = "auto",
+        readers: int = 2,
+        **settings: Any,
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ConfigError(f"unknown backend '{backend}'", expected=", ".join(BACKENDS))
+        if readers < 1:
+            raise ConfigError(f"{readers} readers read nothing", expected="1 or more")
+        self.readers = readers
+        exported = backend != "torch"
+        given = dict(settings) if weights is None else {**settings, "checkpoint": str(weights)}
+        given |= {"precision": "fp32", "device": "cpu"} if exported else {"precision": precision}
+        parser = open_bundle(bundle, ["inference.json"], {**given, "dataset#data": []})
+        self.dataset, self._inferer, self._postprocessing, self.network, handlers = (
+            parser.get_parsed_content(key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
+        )
+        self.device = torch.device(parser.get_parsed_content("device"))
+        writers = [handler for handler in handlers if isinstance(handler, PredictionWriter)]
+        if len(writers) != 1:
+            raise ConfigError(f"{len(writers)} handlers of {bundle} write predictions", expected="one PredictionWriter")
+        self._writer = writers[0]
+        start_handlers(handler for handler in handlers if handler is not self._writer)
+        self.network.eval()
+        if exported:
+            if precision == "auto":
+                precision = "bf16" if backend == "openvino" and bf16_units() else "fp32"
+            file = find_export(self._writer.weights, network_settings(parser), backend, precision)
+            self.network = ExportedNetwork(file, precision)
+            self._writer.computed_with = {"backend": f"{backend} {self.network.version}", "precision": precision}
+        # A transform traces nothing while its inverse runs, in another thread; so the inverse is of the original.
+        self._preprocessing = copy.deepcopy(self.dataset.transform)
+
+    def run(self, images: PathLike | Sequence[PathLike], output_dir: PathLike) -> dict[str, Any]:
+        """Predict images; a bad one stops no other and is listed at the end.
+
+        Args:
+            images: A file, a folder, or several files.
+            output_dir: Folder to write to.
+
+        Returns:
+            The content of ``results.json``: ``results`` and ``failed``, in the order of the images.
+
+        Raises:
+            MissingError: If there is no such file or folder.
+            DataError: If a folder holds no image.
+            RunError: If no image could be used.
+        """
+        cases = list_images(images)
+        self.dataset.data, faults = cases, {}
+        self._writer.output_dir = Path(output_dir)
+        self._writer.begin()
+        with ThreadPoolExecutor(self.readers) as reading, ThreadPoolExecutor(1) as writing:
+            prepared = _ahead(reading, self._prepare, cases, self.readers + 1)
+            for case, found in _ahead(writing, self._write, map(self._answer, prepared), WRITES_WAITING):
+                if isinstance(found, MonaiMtlError):
+                    faults[case["case_id"]] = found
+        self.dataset.faults = faults
+        summary = self._writer.finish()
+        if not summary["results"]:
+            raise self._writer.failure()
+        if summary["failed"]:
+            logger.error("%s", self._writer.failure())
+        return summary
+
+    def _prepare(self, case: dict) -> Step:
+        return case, _or_error(lambda: _untied(self._preprocessing(case)))
+
+    @torch.inference_mode()
+    def _answer(self, step: Step) -> Step:
+        case, prepared = step
+        if isinstance(prepared, MonaiMtlError):
+            return step
+        batch = list_data_collate([prepared])
+        image = batch["image"].to(self.device)
+        output = {"image": image, "pred": self._inferer(image, self.network)}
+        return case, (decollate_batch(batch)[0], decollate_batch(output)[0])
+
+    @torch.inference_mode()
+    def _write(self, step: Step) -> Step:
+        case, answer = step
+        if isinstance(answer, MonaiMtlError):
+            return step
+        done = engine_apply_transform(answer[0], answer[1], self._postprocessing)
+        return case, _or_error(lambda: self._writer.write(*done))
+
+
+def _or_error(function: Callable[[], Made]) -> Made | MonaiMtlError:
+    """What the function gives, or the error of ours that it ended with."""
+    try:
+        return function()
+    except (RuntimeError, ValueError, OSError) as error:
+        fault = own_error(error)
+        if fault is None:
+            raise
+        return fault
+
+
+def _untied(case: dict) -> dict:
+    """A prepared case whose transforms a copy of theirs may invert."""
+    for value in case.values():
+        for operation in getattr(value, "applied_operations", ()):
+            operation[TraceKeys.ID] = TraceKeys.NONE
+    return case
+
+
+def _ahead(pool: Executor, function: Callable[[Given], Made], items: Iterable[Given], count: int) -> Iterator[Made]:
+    """Results in order; never more than ``count`` in the making or waiting."""
+    waiting: deque[Future[Made]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) >= count:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
