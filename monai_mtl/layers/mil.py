@@ -61,4 +61,4 @@ def pool_instances(cls_map: Tensor, rule: str = "foreground_probability") -> Ten
     """
     index = select_instance(cls_map, rule)
     flat = cls_map.flatten(2)
-    return flat.gather(2, index[:, None, None].expand(-1, flat.shape[1], 1)).squeeze(2)
+    return flat.gather(2, index[:, None, None].expand(-1, flat.shape[1], 1))[:, :, 0]

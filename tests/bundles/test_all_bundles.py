@@ -26,7 +26,6 @@ FILES = [
     *("configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE"),
     *("sample_data/dataset.json", "sample_data/PROVENANCE.md"),
 ]
-OVERLAYS = {"demo": "train", "evaluate": "train", "multi_gpu_train": "train", "demo_inference": "inference"}
 SHORT = {"hds_inbreast": {"image_size": [128, 128], "patch_size": [128, 128], "max_epochs": 2, "val_interval": 1}}
 """What makes a run of a bundle take seconds."""
 REACH = {"hds_inbreast": {"seg": "cls_paths", "cls": "seg_paths"}}
@@ -133,8 +132,10 @@ def for_image(step: dict) -> dict:
 
 def test_overlays_change_named_settings_of_their_config(bundle):
     own = {"checkpoint", "imports", "finalize", "backend", "datalist"}
-    for name, base_name in OVERLAYS.items():
-        base = ConfigParser(config(bundle, base_name))
+    names = {path.stem for path in (bundle.folder / "configs").glob("*.json")} - {"metadata", "train", "inference"}
+    assert names >= set(CONFIGS) - {"metadata", "train", "inference"}
+    for name in names:
+        base = ConfigParser(config(bundle, "inference" if name.endswith("_inference") else "train"))
         for key in config(bundle, name):
             parent = key.rpartition("#")[0]
             assert key in base or key == "_desc_" or (parent and parent in base) or key in own, (name, key)

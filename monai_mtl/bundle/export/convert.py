@@ -5,6 +5,7 @@ Shapes: B batch, C channels, H W pixels.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,6 +120,7 @@ def export_openvino(
         if not calibration:
             raise RunError("int8 needs images to calibrate with", fix="give some that the export is not judged on")
         nncf = need("nncf")
+        nncf.set_log_level(logging.WARNING)
         images = nncf.Dataset(list(calibration), lambda image: image.numpy())
         model = nncf.quantize(model, images, subset_size=len(calibration))
     openvino.save_model(model, path, compress_to_fp16=False)

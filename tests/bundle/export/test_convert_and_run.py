@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import onnx
 import pytest
@@ -71,16 +71,26 @@ def test_the_onnx_file_is_alone_with_its_weights_and_valid(folder):
     assert dims == ["batch", 1, "height", "width"]
 
 
-def test_int8_is_learnt_from_images_and_close(folder, network, tmp_path):
-    images = [torch.rand(1, 1, 256, 128) for _ in range(8)]
-    export_openvino(folder / "net.onnx", tmp_path / "int8.xml", "int8", images)
+class Convolutions(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 2, 3, padding=1))
+
+    def forward(self, image):
+        return {"seg": self.body(image)}
+
+
+def test_int8_is_learnt_from_images_and_close(tmp_path):
+    network, images = Convolutions(), [torch.rand(1, 1, 32, 16) for _ in range(8)]
+    onnx_file = export_onnx(network, tmp_path / "net.onnx", images[0])
+    export_openvino(onnx_file, tmp_path / "int8.xml", "int8", images)
     with torch.inference_mode():
         expected = network(images[0])["seg"]
     found = ExportedNetwork(tmp_path / "int8.xml", "int8")(images[0])["seg"]
     difference = float((found - expected).abs().max() / expected.abs().max())
-    assert 1e-5 < difference < 0.2  # above: it is not float32 that runs
+    assert 1e-4 < difference < 0.1  # above: it is not float32 that runs
     with pytest.raises(RunError, match="int8 needs images"):
-        export_openvino(folder / "net.onnx", tmp_path / "int8.xml", "int8")
+        export_openvino(onnx_file, tmp_path / "int8.xml", "int8")
 
 
 class Halves(nn.Module):
@@ -147,4 +157,4 @@ def test_running_openvino_and_nncf_sends_nothing():
     code += "; assert not [m for m in sys.modules if m.startswith('openvino_telemetry.')], 'loaded'"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert builtins.__import__("importlib.util").util.find_spec("nncf")
+    assert find_spec("openvino_telemetry")  # else the above would hold for nothing

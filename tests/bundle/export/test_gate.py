@@ -18,7 +18,7 @@ def test_an_equal_network_passes_with_its_figures():
     result = require_agreement(Brightness(), Brightness(), cases(), POST, METRICS)
     assert result["images"] == GATE_IMAGES
     assert set(result["metrics"]) == {"val_seg_dice", "val_cls_auc"}
-    assert 0.5 < result["metrics"]["val_seg_dice"]["original"] < 1
+    assert 0.4 < result["metrics"]["val_seg_dice"]["original"] < 1
     assert result["metrics"]["val_cls_auc"]["original"] > 0.9
     assert all(figures["change"] == 0 for figures in result["metrics"].values())
     assert result["largest_probability_change"] == 0

@@ -1,0 +1,249 @@
+"""Weights of a run into a bundle, and the numbers of its model card out of these weights.
+
+python scripts/card.py ship hds_inbreast RUN/models DATA     model.pt of a training becomes models/model.safetensors
+python scripts/card.py write hds_inbreast DATA               evaluates them, writes docs/results.json and the card
+python scripts/card.py check hds_inbreast DATA               evaluates them, and compares with docs/results.json
+
+RUN was trained with the bundle's recipe (an overlay in its configs). Only test patients are evaluated; the constant
+mask is chosen on the training ones.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fire
+import numpy as np
+import torch
+from monai.bundle import ConfigWorkflow
+from PIL import Image
+from tqdm import tqdm
+
+from monai_mtl.bundle.weights import ship_weights
+from monai_mtl.data import digest_of
+from monai_mtl.metrics import CLEAN, CaseTable, paired_difference, score_case
+from monai_mtl.metrics.constant_mask import best_constant_mask
+from monai_mtl.metrics.image_measures import calibration_bins
+from monai_mtl.outputs.overlay import contact_sheet
+from monai_mtl.outputs.result_json import software_versions, write_json
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = "models/model.safetensors"
+BEGIN, END = "<!-- numbers: written by scripts/card.py -->", "<!-- end of numbers -->"
+AIMS = {"dice_lesion": 0.40, "auc": 0.75}
+
+
+def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts: Any) -> None:
+    """Write ``models/model.safetensors``.
+
+    Args:
+        bundle: Name.
+        models: Folder with ``model.pt`` of the training.
+        data: The data set.
+        recipe: Overlay that it was trained with.
+        **facts: What else is worth knowing of the training, such as ``--hours 1.5 --processor "..."``.
+    """
+    sections = _workflow(bundle, recipe, data).parser.get_parsed_content("datalist")
+    provenance = {
+        "recipe": recipe,
+        "datalist": {name: _digest(cases) for name, cases in sections.items()},
+        "cases": {name: len(cases) for name, cases in sections.items()},
+        "patients": {name: len({case["patient_id"] for case in cases}) for name, cases in sections.items()},
+        "software": software_versions(),
+        **facts,
+    }
+    ship_weights(Path(models) / "model.pt", ROOT / "bundles" / bundle / WEIGHTS, provenance)
+
+
+def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None = None) -> None:
+    """Evaluate, write ``docs/results.json`` and ``docs/failures.png``, and put the tables into the card.
+
+    Args:
+        bundle: Name.
+        data: The data set.
+        recipe: Overlay that the weights were trained with.
+        ablation: Folder of a finished ``monai-mtl ablate`` with the same recipe.
+    """
+    docs = ROOT / "bundles" / bundle / "docs"
+    with tempfile.TemporaryDirectory() as scratch:
+        results = _evaluate(bundle, data, recipe, Path(scratch))
+        _failures(results, Path(scratch)).save(docs / "failures.png")
+    if ablation is not None:
+        results["ablation"] = (Path(ablation) / "table.md").read_text()
+    elif (docs / "results.json").is_file():
+        results["ablation"] = json.loads((docs / "results.json").read_text()).get("ablation")
+    write_json(docs / "results.json", results)
+    card = (docs / "README.md").read_text()
+    # What is read back is what was written: None for nan.
+    text = "\n".join(_card(json.loads((docs / "results.json").read_text())))
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    if not pattern.search(card):
+        raise SystemExit(f"error: the card has no place for numbers\n  fix: put {BEGIN} and {END} into it")
+    (docs / "README.md").write_text(pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", card))
+
+
+def check(bundle: str, data: str, recipe: str = "cdd_cesm") -> None:
+    """Evaluate again and compare every number with ``docs/results.json``, to four digits.
+
+    Args:
+        bundle: Name.
+        data: The data set.
+        recipe: Overlay that the weights were trained with.
+    """
+    stated = json.loads((ROOT / "bundles" / bundle / "docs" / "results.json").read_text())
+    with tempfile.TemporaryDirectory() as scratch:
+        found = _evaluate(bundle, data, recipe, Path(scratch))
+        write_json(Path(scratch) / "found.json", found)
+        found = json.loads((Path(scratch) / "found.json").read_text())
+    names = ("cases", "patients", "tables", "subgroups", "constant_mask", "calibration")
+    differing = [d for name in names for d in _differences(stated[name], found[name], name)]
+    print("\n".join(differing) or "every number of the card came out again")
+    sys.exit(1 if differing else 0)
+
+
+def _differences(one: Any, other: Any, where: str) -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted({*one, *other})
+        return [d for key in keys for d in _differences(one.get(key), other.get(key), f"{where}.{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [d for i, pair in enumerate(zip(one, other, strict=True)) for d in _differences(*pair, f"{where}.{i}")]
+    same = (
+        math.isclose(one, other, abs_tol=5e-5) if isinstance(one, float) and isinstance(other, float) else one == other
+    )
+    return [] if same else [f"{where}: {one} stated, {other} found"]
+
+
+def _digest(cases: list[dict]) -> str:
+    """Of names and classes; paths differ between machines."""
+    return digest_of(sorted([case["case_id"], case.get("label_cls")] for case in cases))
+
+
+def _workflow(bundle: str, recipe: str, data: str, *overlays: str, **settings: Any) -> ConfigWorkflow:
+    folder = ROOT / "bundles" / bundle
+    files = [str(folder / "configs" / f"{name}.json") for name in ("train", recipe, *overlays)]
+    flow = ConfigWorkflow(
+        files, logging_file=False, bundle_root=str(folder), dataset_dir=data, precision="fp32", **settings
+    )
+    flow.initialize()
+    return flow
+
+
+def _evaluate(bundle: str, data: str, recipe: str, scratch: Path) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    weights = str(ROOT / "bundles" / bundle / WEIGHTS)
+    flow = _workflow(bundle, recipe, data, "evaluate", checkpoint=weights, output_dir=str(scratch))
+    flow.run()
+    results = json.loads((scratch / "metrics.json").read_text())
+    scores = json.loads((scratch / "scores.json").read_text())
+    table = CaseTable.from_rows(scores)
+    constant = _constant_scores(flow, scores)
+    measures = {"dice_lesion": CLEAN["dice_lesion"]}
+    results["constant_mask"] = {
+        "dice_lesion": float(np.nanmean([r["dice"] for r in constant])),
+        "difference": paired_difference(CaseTable.from_rows([r["row"] for r in constant]), table, measures),
+    }
+    results["calibration"] = calibration_bins(table)
+    results["rows"] = scores
+    return results
+
+
+def _constant_scores(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
+    """The test cases as the best constant mask of the training cases answers them."""
+    prepare = flow.parser.get_parsed_content("validate#preprocessing")
+    sections = flow.parser.get_parsed_content("datalist")
+
+    def truth(case: dict) -> np.ndarray:
+        return np.asarray(prepare(case)["label_seg"])[0] > 0
+
+    masks = [truth(case) for case in tqdm(sections["training"], desc="training masks", disable=None)]
+    constant = best_constant_mask([mask for mask in masks if mask.any()])
+    patients = {row["case_id"]: row["patient_id"] for row in scores}
+    found = []
+    for case in sections["test"]:
+        mask, name = truth(case), case["case_id"]
+        one = score_case(name, patients[name], mask, constant, constant.astype(np.float32), 0.0, math.nan)
+        row = one.to_json() | {"patient_id": patients[name]}
+        total = int(mask.sum()) + int(constant.sum())
+        dice = 2 * int((mask & constant).sum()) / total if mask.any() else math.nan
+        found.append({"row": row, "dice": dice})
+    order = {row["case_id"]: i for i, row in enumerate(scores)}
+    return sorted(found, key=lambda one: order[one["row"]["case_id"]])
+
+
+def _failures(results: dict[str, Any], scratch: Path) -> Image.Image:
+    """The four worst masks of images with a mass, and the four most wrong classes."""
+    rows = [row for row in results["rows"] if row.get("label") is not None]
+    massive = sorted((row for row in rows if row["label"] == 1), key=_dice)
+    wrong = sorted(rows, key=lambda row: abs(row["probability"] - row["label"]), reverse=True)
+    names = list(dict.fromkeys([row["case_id"] for row in massive[:4]] + [row["case_id"] for row in wrong]))[:8]
+    pictures = [Image.open(scratch / "overlays" / f"{name}.png") for name in names]
+    return contact_sheet(pictures, "Failures: four masks with the smallest Dice, then the most wrong classes")
+
+
+def _dice(row: dict[str, Any]) -> float:
+    total = 2 * row["tp"] + row["fp"] + row["fn"]
+    return 2 * row["tp"] / total if total else 0.0
+
+
+def _card(results: dict[str, Any]) -> list[str]:
+    tables = results["tables"]
+    lines = [f"{results['cases']} test images of {results['patients']} patients; {results['interval']}.", ""]
+    lines += _verdict(results)
+    for title, name in (("Clean figures", "clean"), ("By the rules of the paper's code", "hds_paper")):
+        lines += ["", f"### {title}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
+        lines += [
+            f"| {key} | {_number(one['value'])} | {_interval(one)} | {one['n']} |" for key, one in tables[name].items()
+        ]
+    lines += ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
+    for field, groups in results["subgroups"].items():
+        for value, figures in groups.items():
+            dice, auc = (figures[key] for key in AIMS)
+            cells = [f"{_number(one['value'])} ({_interval(one)}; n={one['n']})" for one in (dice, auc)]
+            lines.append(f"| {field} {value} | {figures['accuracy']['n']} | {cells[0]} | {cells[1]} |")
+    lines += ["", "### Calibration", "| mean p(mass) | share with a mass | images |", "|---|---|---|"]
+    lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
+    if results.get("ablation"):
+        lines += ["", "### Ablation, at an equal budget", results["ablation"].strip()]
+    return [*lines, "", "![the worst of the test images](failures.png)"]
+
+
+def _verdict(results: dict[str, Any]) -> list[str]:
+    clean, constant = results["tables"]["clean"], results["constant_mask"]
+    dice, auc, difference = clean["dice_lesion"], clean["auc"], constant["difference"]["dice_lesion"]
+    learned = {
+        f"AUC {_number(auc['value'])}": (auc["low"] or 0) > 0.5,
+        f"Dice {_number(dice['value'])}": (difference["low"] or -1) > 0,
+    }
+    said = "; ".join(
+        f"**{name}**: its interval is {'above' if good else 'not above'} {what}"
+        for (name, good), what in zip(learned.items(), ("0.5", "that of the best constant mask"), strict=True)
+    )
+    aims = ", ".join(
+        f"{key} {aim:.2f} {'reached' if (clean[key]['value'] or 0) >= aim else 'not reached'}"
+        for key, aim in AIMS.items()
+    )
+    baseline = (
+        f"The best mask that looks at no image has Dice {constant['dice_lesion']:.3f}; the network's is "
+        f"{difference['value']:+.3f} from it ({_interval(difference)})."
+    )
+    return [f"{said}. {baseline} Aims: {aims}."]
+
+
+def _number(value: float | None) -> str:
+    return "nan" if value is None else f"{value:.3f}"
+
+
+def _interval(one: dict[str, Any]) -> str:
+    if one.get("low") is None:
+        return one.get("reason", "none")
+    return f"{one['low']:.3f} to {one['high']:.3f}"
+
+
+if __name__ == "__main__":
+    fire.Fire({"ship": ship, "write": write, "check": check})
