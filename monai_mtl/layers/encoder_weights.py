@@ -5,8 +5,6 @@ Nothing is downloaded, neither package is imported, and no code from a file is r
 
 from __future__ import annotations
 
-import json
-import math
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 
 import torch
 from monai.config import PathLike
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import DataError, MissingError
@@ -21,32 +21,6 @@ from ..errors import DataError, MissingError
 __all__ = ["load_resnet_weights", "read_weights"]
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
-
-_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-_TYPES |= {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file: length of the header, the header in JSON, then the numbers."""
-    content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > len(content) - 8:
-        raise ValueError("its header is cut off")
-    header = json.loads(content[8 : 8 + length])
-    body = content[8 + length :]
-    if not isinstance(header, dict):
-        raise ValueError("its header names no tensors")
-    state = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        kind, shape, (begin, end) = _TYPES[entry["dtype"]], list(entry["shape"]), entry["data_offsets"]
-        if not 0 <= begin <= end <= len(body) or end - begin != math.prod(shape) * kind.itemsize:
-            raise ValueError(f"'{name}' does not lie in it")
-        # A copy of its own: aligned, and writable.
-        state[name] = torch.frombuffer(bytearray(body[begin:end]), dtype=kind) if end > begin else torch.empty(0)
-        state[name] = state[name].to(kind).reshape(shape)
-    return state
 
 
 def read_weights(path: PathLike) -> dict[str, Tensor]:
@@ -66,10 +40,10 @@ def read_weights(path: PathLike) -> dict[str, Tensor]:
     content: Any
     try:
         if file.suffix == ".safetensors":
-            content = _read_safetensors(file)
+            content = load_file(file)
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, SafetensorError) as error:
         raise DataError(f"{file} holds no weights: {str(error)[:200]}", fix="name another file") from error
     if isinstance(content, dict):
         content = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), dict)), content)

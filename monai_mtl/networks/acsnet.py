@@ -252,7 +252,7 @@ def convert_authors_state_dict(
         A state dict that loads with ``strict=True``.
 
     Raises:
-        ValueError: If a name is not one of the authors' network.
+        ValueError: If a name is not one of the authors' network, or half of a deformable convolution is missing.
     """
     converted = {"image_mean": torch.tensor(image_mean), "image_std": torch.tensor(image_std)}
     moving: dict[str, dict[str, Tensor]] = {}
@@ -274,6 +274,8 @@ def convert_authors_state_dict(
         else:
             moving.setdefault(f"{kind[1]}.offset_conv.{kind[3]}", {})[kind[2]] = value
     for new, parts in moving.items():
+        if len(parts) != 2:
+            raise ValueError(f"'{new}' needs both p_conv and m_conv of the authors' ACSNet")
         # They list all moves down, then all moves right; the standard is both for one point after the other.
         down, right = parts["p_conv"].chunk(2)
         converted[new] = torch.cat([torch.stack([down, right], dim=1).flatten(0, 1), parts["m_conv"]])

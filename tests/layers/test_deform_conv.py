@@ -41,14 +41,14 @@ def problem(
 ) -> tuple[dict[str, Tensor], dict]:
     """Random tensors, offsets that leave the image among them, and the options."""
     x = torch.randn(size, dtype=torch.float64)
-    weight = torch.randn(12, 6 // groups, *kernel, dtype=torch.float64)
+    weight = torch.randn(6, 6 // groups, *kernel, dtype=torch.float64)
     out = F.conv2d(x[:, : 6 // groups], weight, None, stride, padding, dilation).shape[2:]
     points = deformable_groups * kernel[0] * kernel[1]
     tensors = {
         "x": x,
         "offset": 3 * torch.randn(size[0], 2 * points, *out, dtype=torch.float64),
         "weight": weight,
-        "bias": torch.randn(12, dtype=torch.float64),
+        "bias": torch.randn(6, dtype=torch.float64),
     }
     if masked:
         tensors["mask"] = torch.rand(size[0], points, *out, dtype=torch.float64)
@@ -117,7 +117,7 @@ def test_gradients_equal_differences(geometry, form):
     def convolve(*values: Tensor) -> Tensor:
         return deform_conv2d(**dict(zip(tensors, values, strict=True)), **options, form=form)
 
-    assert torch.autograd.gradcheck(convolve, values)
+    assert torch.autograd.gradcheck(convolve, values, fast_mode=geometry.get("groups") != 3)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
@@ -342,7 +342,7 @@ def test_it_costs_a_few_plain_convolutions(size, limit):
     ("wrong", "message"),
     [
         ({"form": "fast"}, "unknown form 'fast'"),
-        ({"weight": torch.ones(12, 4, 3, 3, dtype=torch.float64)}, "does not fit 6 channels"),
+        ({"weight": torch.ones(6, 4, 3, 3, dtype=torch.float64)}, "does not fit 6 channels"),
         ({"offset": torch.zeros(2, 17, 7, 6)}, "17 offset channels are not 2 \\* 9"),
         ({"offset": torch.zeros(2, 18, 7, 7)}, "offset must be"),
         ({"mask": torch.zeros(2, 8, 7, 6)}, "mask must be"),

@@ -96,22 +96,22 @@ HEADER = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
 
 
 @pytest.mark.parametrize(
-    ("header", "body", "message"),
+    ("header", "body"),
     [
-        (b"", b"", "header is cut off"),
-        (HEADER, b"1234", "'a' does not lie in it"),
-        ({"a": {**HEADER["a"], "shape": [3]}}, bytes(8), "'a' does not lie in it"),
-        ({"a": {**HEADER["a"], "data_offsets": [-8, 0]}}, bytes(8), "'a' does not lie in it"),
-        ({"a": {**HEADER["a"], "dtype": "F7"}}, bytes(8), "F7"),
-        ({"a": {"dtype": "F32"}}, bytes(8), "shape"),
-        (b"{not JSON", b"", "holds no weights"),
-        ([1], b"", "names no tensors"),
+        (b"", b""),
+        (HEADER, b"1234"),
+        ({"a": {**HEADER["a"], "shape": [3]}}, bytes(8)),
+        ({"a": {**HEADER["a"], "data_offsets": [-8, 0]}}, bytes(8)),
+        ({"a": {**HEADER["a"], "dtype": "F7"}}, bytes(8)),
+        ({"a": {"dtype": "F32"}}, bytes(8)),
+        (b"{not JSON", b""),
+        ([1], b""),
     ],
 )
-def test_damaged_safetensors_are_refused(tmp_path, header, body, message):
+def test_damaged_safetensors_are_refused(tmp_path, header, body):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     (tmp_path / "w.safetensors").write_bytes((struct.pack("<Q", len(text)) if text else b"12") + text + body)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=r"w\.safetensors holds no weights"):
         read_weights(tmp_path / "w.safetensors")
 
 

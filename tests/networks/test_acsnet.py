@@ -55,6 +55,8 @@ def test_authors_names_load_with_the_second_copy_of_their_encoder_and_their_stan
     assert (float(net.image_mean), float(net.image_std)) == pytest.approx((84.15, 52.02))
     with pytest.raises(ValueError, match=r"'conv9\.weight' is not a name"):
         convert_authors_state_dict({"conv9.weight": torch.ones(1)})
+    with pytest.raises(ValueError, match="needs both p_conv and m_conv"):
+        convert_authors_state_dict({"sa1.dcn1.0.p_conv.bias": torch.ones(18)})
 
 
 @pytest.mark.parametrize(
