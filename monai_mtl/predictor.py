@@ -99,8 +99,11 @@ class Predictor:
             file = find_export(self._writer.weights, network_settings(parser), backend, precision)
             self.network = ExportedNetwork(file, precision)
             self._writer.computed_with = {"backend": f"{backend} {self.network.version}", "precision": precision}
-        # A transform traces nothing while its inverse runs, in another thread; so the inverse is of the original.
-        self._preprocessing = copy.deepcopy(self.dataset.transform)
+        # A transform traces nothing while its inverse runs, in another thread; so a copy prepares, whose traces are
+        # then written as the original's.
+        copies: dict[int, Any] = {}
+        self._preprocessing = copy.deepcopy(self.dataset.transform, copies)
+        self._original = {id(made): original for original, made in copies.items()}
 
     def run(self, images: PathLike | Sequence[PathLike], output_dir: PathLike) -> dict[str, Any]:
         """Predict images; a bad one stops no other and is listed at the end.
@@ -135,7 +138,19 @@ class Predictor:
         return summary
 
     def _prepare(self, case: dict) -> Step:
-        return case, _or_error(lambda: _untied(self._preprocessing(case)))
+        prepared = _or_error(lambda: self._preprocessing(case))
+        if isinstance(prepared, dict):
+            for value in prepared.values():
+                for operation in getattr(value, "applied_operations", ()):
+                    self._trace_original(operation)
+        return case, prepared
+
+    def _trace_original(self, operation: dict) -> None:
+        for key, value in operation.items():
+            if key == TraceKeys.ID:
+                operation[key] = self._original.get(value, value)
+            elif isinstance(value, dict):
+                self._trace_original(value)
 
     @torch.inference_mode()
     def _answer(self, step: Step) -> Step:
@@ -165,14 +180,6 @@ def _or_error(function: Callable[[], Made]) -> Made | MonaiMtlError:
         if fault is None:
             raise
         return fault
-
-
-def _untied(case: dict) -> dict:
-    """A prepared case whose transforms a copy of theirs may invert."""
-    for value in case.values():
-        for operation in getattr(value, "applied_operations", ()):
-            operation[TraceKeys.ID] = TraceKeys.NONE
-    return case
 
 
 def _ahead(pool: Executor, function: Callable[[Given], Made], items: Iterable[Given], count: int) -> Iterator[Made]:

@@ -100,25 +100,23 @@ def test_reading_the_network_and_writing_overlap(predictor, tmp_path, monkeypatc
     folder.mkdir()
     for i in range(4):
         Image.fromarray(breast(seed=i)[0]).save(folder / f"{i}.png")
-    third_is_read, first_is_written = threading.Event(), threading.Event()
+    second_is_read, writing_began, in_network = (threading.Event() for _ in range(3))
     prepare, write, answer = predictor._preprocessing, predictor._writer.write, predictor._inferer
     met, asked = [], []
 
     def reading(case):
         if case["case_id"] == "1":
-            third_is_read.set()
+            second_is_read.set()
         return prepare(case)
 
     def network(image, net):
         asked.append(1)
         if len(asked) == 1:
-            met.append(third_is_read.wait(20))  # the second image is read while the first is in the network
+            met.append(second_is_read.wait(20))  # the second image is read while the first is in the network
         if len(asked) == 2:
             met.append(writing_began.wait(20))  # the first is being written while the second is in the network
             in_network.set()
         return answer(image, net)
-
-    writing_began, in_network = threading.Event(), threading.Event()
 
     def writing(case, output):
         if case["case_id"] == "0":
