@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from monai_mtl.bundle.opening import open_bundle
 
 SIZE = [256, 128]
+SMALL = {"network_def#widths": [4, 8, 8, 8, 8], "network_def#bottom_width": 8, "network_def#cls_max_width": 8}
+"""Overrides for a network that takes milliseconds."""
 
 
-def random_weights(bundle: Path, path: Path) -> Path:
+def random_weights(bundle: Path, path: Path, **settings: Any) -> Path:
     """A weights file for the network of the bundle's inference.json.
 
     Args:
         bundle: Folder of the bundle.
         path: File to write.
+        **settings: Overrides.
     """
     torch.manual_seed(0)
-    parser = open_bundle(bundle, ["inference.json"], {"checkpoint": str(bundle / "LICENSE"), "dataset#data": []})
+    given = {"checkpoint": str(bundle / "LICENSE"), "dataset#data": [], **settings}
+    parser = open_bundle(bundle, ["inference.json"], given)
     network = parser.get_parsed_content("network_def").train()
     with torch.no_grad():
         for _ in range(2):

@@ -41,7 +41,8 @@ class PrepareMultiTaskBatch:
             non_blocking: Whether the copy may be asynchronous.
 
         Returns:
-            The image and a dictionary with ``<task>`` and ``has_<task>``.
+            The image and a dictionary with ``<task>`` on the device and ``has_<task>`` on the CPU, where a loss can
+            ask them without waiting for a GPU.
 
         Raises:
             RunError: If a pixel is not finite.
@@ -52,11 +53,10 @@ class PrepareMultiTaskBatch:
             names = batch.get("case_id", list(range(len(finite))))
             bad = [name for name, good in zip(names, finite.tolist(), strict=True) if not good]
             raise RunError("an image holds non-finite values; nothing was learnt from it", bad, fix="repair it")
-        targets = {task: batch[f"label_{task}"] for task in self.tasks}
-        targets |= {f"has_{task}": batch[f"has_{task}"] for task in self.tasks}
-        return image.to(device, non_blocking=non_blocking), {
-            name: _plain(value).to(device, non_blocking=non_blocking) for name, value in targets.items()
-        }
+        labels = {task: _plain(batch[f"label_{task}"]) for task in self.tasks}
+        targets = {task: label.to(device, non_blocking=non_blocking) for task, label in labels.items()}
+        targets |= {f"has_{task}": _plain(batch[f"has_{task}"]) for task in self.tasks}
+        return image.to(device, non_blocking=non_blocking), targets
 
 
 def _plain(value: Tensor) -> Tensor:

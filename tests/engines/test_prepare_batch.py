@@ -22,6 +22,13 @@ def test_image_and_targets_by_name():
     assert set(targets) == {"seg", "has_seg", "cls", "has_cls"}
 
 
+def test_only_what_a_network_or_a_loss_computes_with_goes_to_the_device():
+    image, targets = PrepareMultiTaskBatch(["seg", "cls"])(batch(), "meta")
+    devices = {name: value.device.type for name, value in targets.items()}
+    assert devices == {"seg": "meta", "cls": "meta", "has_seg": "cpu", "has_cls": "cpu"}
+    assert image.device.type == "meta"
+
+
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_a_pixel_that_is_not_finite_stops_with_the_name_of_the_case(value):
     spoilt = batch()
