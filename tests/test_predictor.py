@@ -228,7 +228,6 @@ def test_memory_stays_flat_over_many_images(tmp_path, leak):
     count, growth = done.stdout.split()[-2:]
     assert int(count) == 48
     assert (float(growth) < GROWTH) == (leak == "none"), growth
-    print(growth)
 
 
 def test_the_network_runs_without_a_graph(predictor, images, tmp_path, monkeypatch):

@@ -65,6 +65,8 @@ class TrainingProgress:
         done = engine.state.iteration - self._first
         now = time.monotonic()
         left = (self._steps - engine.state.iteration) * (now - self._begun) / done
+        if done == ANNOUNCE_AFTER:
+            self._announce(left)
         wait = self.line_seconds if self._lines else BAR_SECONDS
         last = engine.state.iteration == self._steps
         if done <= ANNOUNCE_AFTER or last or now - self._told >= wait:
@@ -75,8 +77,6 @@ class TrainingProgress:
             if self._lines:
                 logger.info("step %d/%d  %s  %s left", engine.state.iteration, self._steps, where, duration(left))
         self._bar.update()
-        if done == ANNOUNCE_AFTER:
-            self._announce(left)
 
     def _losses(self) -> str:
         parts = [
