@@ -103,16 +103,19 @@ def test_ctrl_c_leaves_weights_that_load(root):
     config = "bundles/hds_inbreast/configs/train.json"
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, *TINY, "--max_epochs", "90000"]
     process = subprocess.Popen(command, cwd=root, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    seen = ""
-    while "step 2/" not in seen:
-        line = process.stdout.readline()
-        assert line, process.stderr.read()
-        seen += line
-    assert "the whole run takes about" in seen
-    assert "bundles/hds_inbreast/configs/demo.json" in seen
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    try:
+        seen = ""
+        while "step 2/" not in seen:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            seen += line
+        assert "the whole run takes about" in seen
+        assert "bundles/hds_inbreast/configs/demo.json" in seen
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     assert re.search(r"stopped in epoch \d+; the (weights so far|state after epoch \d+) (are|is) in ", out)
     assert "Traceback" not in err
