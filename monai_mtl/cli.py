@@ -15,9 +15,9 @@ from typing import Any
 
 import fire
 
-from .errors import ConfigError, MonaiMtlError, own_error
+from .errors import ConfigError, MonaiMtlError, RunError, own_error
 
-__all__ = ["ablate", "check", "crossval", "main"]
+__all__ = ["ablate", "check", "crossval", "export", "infer", "main"]
 
 INTERRUPTED = 130
 
@@ -141,7 +141,67 @@ def ablate(
     return _tell(write_study(variant_table(tables, draws), f"{folder.name}: ablation", place), place)
 
 
-VERBS = {"check": check, "crossval": crossval, "ablate": ablate}
+def infer(
+    bundle: str,
+    images: str | Sequence[str],
+    output: str,
+    weights: str | None = None,
+    backend: str = "torch",
+    precision: str = "auto",
+    **settings: Any,
+) -> int:
+    """Predict images with reading, network and writing at the same time; the files are those of inference.json.
+
+    Args:
+        bundle: Name or folder of a bundle.
+        images: An image, a folder of images, or a list of files.
+        output: Folder to write to.
+        weights: Weights file; that of inference.json by default.
+        backend: torch; or onnx or openvino, after export.
+        precision: auto, fp32, bf16, fp16; with openvino also int8.
+        **settings: Overrides of inference.json, such as --image_size "[256, 128]".
+
+    Returns:
+        Exit code.
+    """
+    from .predictor import Predictor
+
+    logging.getLogger("monai_mtl").setLevel(logging.INFO)
+    predictor = Predictor(_bundle_folder(bundle), weights, backend, precision, **settings)
+    several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
+    return RunError.exit_code if predictor.run(several, str(output))["failed"] else 0
+
+
+def export(
+    bundle: str,
+    data: str | None = None,
+    weights: str | None = None,
+    backend: str = "onnx",
+    precision: str = "fp32",
+    **settings: Any,
+) -> int:
+    """Write a trained network as ONNX or OpenVINO beside its weights, if labelled images show that it answers alike.
+
+    Args:
+        bundle: Name or folder of a bundle.
+        data: Folder with a labelled data set of at least 60 images.
+        weights: Weights file; models/model.pt of the bundle by default.
+        backend: onnx or openvino.
+        precision: fp32; with openvino also bf16 or int8.
+        **settings: Overrides of train.json that the weights were trained with, such as --image_size "[256, 128]".
+
+    Returns:
+        Exit code.
+    """
+    from .exporting import export_bundle
+
+    logging.getLogger("monai_mtl").setLevel(logging.INFO)
+    path = export_bundle(_bundle_folder(bundle), weights, backend, precision, data, **settings)
+    sys.stdout.write(f"{path}\njudged: {path.with_suffix('.json')}\n")
+    return 0
+
+
+VERBS = {"check": check, "crossval": crossval, "ablate": ablate, "infer": infer, "export": export}
 QUICK = {"max_epochs": 4, "val_interval": 2}
 
 

@@ -13,7 +13,7 @@ from monai.data import Dataset
 
 from .bundle.export import ExportedNetwork, export_onnx, export_openvino, export_path, require_agreement
 from .bundle.export.record import network_settings, write_record
-from .bundle.opening import open_bundle, start_handlers
+from .bundle.opening import component, open_bundle, start_handlers
 from .errors import MonaiMtlError
 from .handlers import WeightsLoader
 
@@ -61,16 +61,16 @@ def export_bundle(
     fixed = {"checkpoint": str(weights), "precision": "fp32", "device": "cpu", "cache": "none"}
     given = fixed | ({} if data is None else {"dataset_dir": str(data)}) | settings
     parser = open_bundle(folder, ["train.json", "evaluate.json"], given, kind="train")
-    handlers = parser.get_parsed_content("validate#handlers")
+    handlers = component(parser, "validate#handlers")
     start_handlers([handler for handler in handlers if isinstance(handler, WeightsLoader)])
-    network = parser.get_parsed_content("network")
-    sections = parser.get_parsed_content("datalist")
+    network = component(parser, "network")
+    sections = component(parser, "datalist")
     cases, calibration = [case for name in SECTIONS for case in sections[name]], []
     if precision == "int8":
         training = sections["training"]
         calibration = random.Random(0).sample(training, min(calibration_images, len(training)))
         cases = [case for case in cases if case not in calibration]
-    transform = parser.get_parsed_content("validate#preprocessing")
+    transform = component(parser, "validate#preprocessing")
     judging: Any = Dataset(cases[:images], transform)
     onnx = path.with_suffix(".onnx")
     logger.info("exporting to %s", path)
@@ -79,9 +79,9 @@ def export_bundle(
         if backend == "openvino":
             export_openvino(onnx, path, precision, [_image(transform(case)) for case in calibration])
             onnx.unlink()
-        metrics = parser.get_parsed_content("validate#key_metric")
-        metrics = metrics | parser.get_parsed_content("validate#additional_metrics")
-        post = parser.get_parsed_content("validate#postprocessing")
+        metrics = component(parser, "validate#key_metric")
+        metrics = metrics | component(parser, "validate#additional_metrics")
+        post = component(parser, "validate#postprocessing")
         judged = require_agreement(network, ExportedNetwork(path, precision), judging, post, metrics)
     except MonaiMtlError:
         for suffix in (".onnx", ".xml", ".bin", ".json"):

@@ -18,7 +18,7 @@ from monai.utils import TraceKeys
 
 from .bundle.export import ExportedNetwork, find_export
 from .bundle.export.record import network_settings
-from .bundle.opening import open_bundle, start_handlers
+from .bundle.opening import component, open_bundle, start_handlers
 from .data import list_images
 from .engines import bf16_units
 from .errors import ConfigError, MonaiMtlError, own_error
@@ -84,9 +84,9 @@ class Predictor:
         given |= {"precision": "fp32", "device": "cpu"} if exported else {"precision": precision}
         parser = open_bundle(bundle, ["inference.json"], {**given, "dataset#data": []})
         self.dataset, self._inferer, self._postprocessing, self.network, handlers = (
-            parser.get_parsed_content(key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
+            component(parser, key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
         )
-        self.device = torch.device(parser.get_parsed_content("device"))
+        self.device = torch.device(component(parser, "device"))
         writers = [handler for handler in handlers if isinstance(handler, PredictionWriter)]
         if len(writers) != 1:
             raise ConfigError(f"{len(writers)} handlers of {bundle} write predictions", expected="one PredictionWriter")

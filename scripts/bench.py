@@ -1,33 +1,40 @@
-"""Speed as ratios: two ways to do the same thing, in turns, in one run.
+"""Speed as ratios: several ways to do the same thing, in turns, in one run.
 
-python scripts/bench.py                     all comparisons
-python scripts/bench.py loading --rounds 31 one of them, longer
+python scripts/bench.py                            everything
+python scripts/bench.py loading --rounds 31        one comparison, longer
+python scripts/bench.py hds_inbreast --write       the network of a bundle; writes docs/benchmarks.json and .md
 
-Each pair is first shown to give the same numbers. Seconds depend on the machine and its load, ratios hardly.
+Each pair of loading is first shown to give the same numbers. Seconds depend on the machine and its load, ratios hardly.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import fire
 import numpy as np
 import pydicom
 import torch
+from bench_networks import bench_bundle
+from bench_page import write_page
 from monai.transforms import Compose, CropForegroundd, LoadImaged, Resized, Transposed
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from monai_mtl.data import MedicalReader
+from monai_mtl.engines import bf16_units
+from monai_mtl.registry import find_bundles
 from monai_mtl.transforms import BreastForeground, ScaleTo8Bitd, SeparableResized
 
 ROOT = Path(__file__).parents[1]
@@ -134,34 +141,52 @@ def compare(theirs: Step, ours: Step, tolerance: float, rounds: int) -> dict[str
     }
 
 
-def main(*names: str, rounds: int = 21, out: str = "") -> None:
-    """Run comparisons and print their ratios.
+def main(*names: str, rounds: int = 21, write: bool = False, busy: str = "") -> None:
+    """Run comparisons and print them.
 
     Args:
-        names: Which; all by default.
-        rounds: Turns that each of the two gets.
-        out: JSON file to write.
+        names: Comparisons and bundles; all by default.
+        rounds: Turns that each way gets; a quarter of them for networks, which take longer.
+        write: Put what was measured into docs/benchmarks.json and write the page from it.
+        busy: What else the machine did meanwhile, told on the page.
     """
-    unknown = set(names) - set(COMPARISONS)
+    bundles = {bundle.name: bundle for bundle in find_bundles(ROOT)}
+    unknown = set(names) - {*COMPARISONS, *bundles}
     if unknown:
-        raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are {', '.join(COMPARISONS)}")
+        raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are {', '.join((*COMPARISONS, *bundles))}")
     warnings.filterwarnings("ignore")
-    results = {}
+    measured: dict[str, Any] = {"setting": setting(busy), "results": {}}
     with tempfile.TemporaryDirectory() as folder:
         path = mammogram(Path(folder))
-        for name in names or COMPARISONS:
-            make, tolerance = COMPARISONS[name]
-            print(f"{name}: {(make.__doc__ or '').strip()}")
-            result = compare(*make(path), tolerance, rounds)
-            results[name] = result
-            print(
-                f"  {result['theirs_s']:.3f} s and {result['ours_s']:.3f} s, ratio of medians "
-                f"{result['ratio_of_medians']:.1f} (of {rounds} rounds half between {result['lower_quartile']:.1f} and "
-                f"{result['upper_quartile']:.1f}); largest difference {result['difference']:.1g} of the largest value"
-            )
-    setting = {"python": platform.python_version(), "torch": torch.__version__, "threads": torch.get_num_threads()}
-    if out:
-        Path(out).write_text(json.dumps({"setting": setting, "results": results}, indent=4) + "\n", encoding="utf-8")
+        for name in names or (*COMPARISONS, *bundles):
+            if name in bundles:
+                place = Path(folder) / name
+                place.mkdir()
+                result = bench_bundle(bundles[name], place, max(3, rounds // 4))
+            else:
+                make, tolerance = COMPARISONS[name]
+                result = compare(*make(path), tolerance, rounds)
+            measured["results"][name] = result
+            print(json.dumps({name: result}, indent=4))
+    if write:
+        write_page(measured)
+
+
+def setting(busy: str) -> dict[str, Any]:
+    """Where and with what it was measured."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
+    versions = {
+        name: version(name) for name in ("torch", "monai", "pydicom", "onnxruntime", "openvino") if installed(name)
+    }
+    units = "bf16 units" if bf16_units() else "no bf16 units"
+    threads = torch.get_num_threads()
+    return {"processor": f"{processor}, {units}", "threads": threads, "versions": versions, "busy": busy}
+
+
+def installed(name: str) -> bool:
+    """Whether a package is there."""
+    return find_spec(name) is not None
 
 
 if __name__ == "__main__":

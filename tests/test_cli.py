@@ -13,6 +13,7 @@ from monai_mtl.data import load_datalist
 
 from .conftest import ROOT
 from .factories import edit_datalist, write_datalist
+from .trained import SMALL, random_weights
 
 CLASSES = json.dumps({"seg": ["background", "mass"], "cls": ["no mass", "mass"]})
 
@@ -107,3 +108,25 @@ def test_the_module_is_the_command():
     code = "import sys, monai_mtl.cli; print({'torch', 'monai'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_inference_ends_with_1_if_an_image_failed(tmp_path, capsys):
+    weights = random_weights(ROOT / "bundles" / "hds_inbreast", tmp_path / "model.pt", **SMALL)
+    images = write_datalist(tmp_path / "data", patients=2) / "images"
+    options = [word for name, value in {**SMALL, "image_size": [128, 128]}.items() for word in (f"--{name}", value)]
+    words = ["infer", "hds_inbreast", images, tmp_path / "out", "--weights", weights, *options]
+    assert run(capsys, *words)[0] == 0
+    (images / "broken.png").write_text("no")
+    assert run(capsys, *words)[0] == 1
+    assert len(json.loads((tmp_path / "out" / "results.json").read_text())["results"]) == 2
+    several = f"['{images / 'case0.png'}','{images / 'case1.png'}']"
+    assert run(capsys, "infer", "hds_inbreast", several, tmp_path / "two", *words[4:])[0] == 0
+
+
+def test_an_export_needs_weights_and_labelled_images(tmp_path, capsys):
+    code, _, err = run(capsys, "export", "hds_inbreast", "--weights", tmp_path / "none.pt")
+    assert code == 2
+    assert "error: no weights at" in err
+    code, _, err = run(capsys, "export", "hds_inbreast", "--backend", "openvino", "--precision", "fp64")
+    assert code == 2
+    assert "error: openvino has no precision 'fp64'" in err

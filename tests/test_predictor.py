@@ -173,6 +173,10 @@ def test_what_does_not_exist_is_refused(weights, tmp_path):
         Predictor(BUNDLE, weights, image_sizes=SIZE)
     with pytest.raises(MissingError, match="is no bundle"):
         Predictor(tmp_path, weights)
+    with pytest.raises(MissingError, match="no weights at"):
+        Predictor(BUNDLE, tmp_path / "none.pt")
+    with pytest.raises(ConfigError, match="does not fit the network"):
+        Predictor(BUNDLE, weights, image_size=[100, 100])
     with pytest.raises(MissingError, match="no judged export at"):
         Predictor(BUNDLE, weights, backend="onnx")
     shutil.copytree(BUNDLE / "configs", tmp_path / "configs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.config import PathLike
 
-from ..errors import MissingError
+from ..errors import MissingError, own_error
 from .startup import check_settings
 
-__all__ = ["open_bundle", "start_handlers"]
+__all__ = ["component", "open_bundle", "start_handlers"]
 
 
 def open_bundle(
@@ -49,8 +49,31 @@ def open_bundle(
         bundle_root=str(folder.parent),
         **settings,
     )
-    flow.initialize()
+    _in_our_words(flow.initialize)
     return flow.parser
+
+
+def component(parser: ConfigParser, key: str) -> Any:
+    """What a config has under a key, made if it has not been yet.
+
+    Args:
+        parser: From :func:`open_bundle`.
+        key: Such as ``"train#dataloader"``.
+
+    Raises:
+        MonaiMtlError: What went wrong inside a component of ours; MONAI wraps it.
+    """
+    return _in_our_words(lambda: parser.get_parsed_content(key))
+
+
+def _in_our_words(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except (RuntimeError, ValueError, OSError) as error:
+        ours = own_error(error)
+        if ours is None or ours is error:
+            raise
+        raise ours from error
 
 
 def start_handlers(handlers: Iterable[Any]) -> None:

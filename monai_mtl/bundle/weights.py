@@ -20,7 +20,8 @@ from ..errors import ConfigError, MissingError
 __all__ = ["read_weights", "ship_weights"]
 
 SETTINGS = "settings"
-PROVENANCE = "provenance"
+FACTS = "facts"
+"""The one key of the metadata of a safetensors file: their order changes from run to run."""
 
 
 def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -40,9 +41,9 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt") as opened:
-                metadata = opened.metadata() or {}
+                facts = json.loads((opened.metadata() or {}).get(FACTS, "{}"))
                 state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (not a dict)
-            return state, json.loads(metadata.get(SETTINGS, "{}"))
+            return state, facts.get(SETTINGS, {})
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, SafetensorError) as error:
         raise ConfigError(f"{file} holds no weights: {str(error)[:200]}", fix="name another file") from error
@@ -71,8 +72,8 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     large = [name for name, value in small.items() if not bool(torch.isfinite(value).all())]
     if large:
         raise ConfigError(f"{source} does not fit float16", large, fix="ship the weights as they are")
-    facts = {**provenance, "source_sha256": file_sha256(source)}
-    metadata = {SETTINGS: json.dumps(settings, sort_keys=True), PROVENANCE: json.dumps(facts, sort_keys=True)}
+    facts = {SETTINGS: settings, **provenance, "source_sha256": file_sha256(source)}
+    metadata = {FACTS: json.dumps(facts, sort_keys=True)}
     content = save({name: value.contiguous() for name, value in small.items()}, metadata)
     temporary = Path(target).with_suffix(".part")
     temporary.write_bytes(content)

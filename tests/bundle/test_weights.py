@@ -51,8 +51,9 @@ def test_the_file_says_where_it_comes_from_and_repeats(source, tmp_path):
         ship_weights(source, tmp_path / f"{name}.safetensors", {"cases": {"training": 3}})
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
     with safe_open(tmp_path / "one.safetensors", framework="pt") as opened:
-        facts = json.loads(opened.metadata()["provenance"])
-    assert facts == {"cases": {"training": 3}, "source_sha256": file_sha256(source)}
+        facts = json.loads(opened.metadata()["facts"])
+    settings = {"image_size": [256, 128]}
+    assert facts == {"settings": settings, "cases": {"training": 3}, "source_sha256": file_sha256(source)}
 
 
 def test_what_does_not_fit_or_cannot_be_read_is_refused(tmp_path):

@@ -63,7 +63,8 @@ def copy(run: Path, suffix: str) -> Path:
 
 
 def test_a_training_leaves_its_checkpoints(run):
-    assert {p.name for p in (run / "weights").iterdir()} == {"model.pt", "model_last.pt", "model_best_accuracy.pt"}
+    weights = {"model.pt", "model_last.pt", "model_best_accuracy.pt"}
+    assert {p.name for p in (run / "weights").iterdir()} == weights | {"training.csv", "training.png"}
     weights = torch.load(run / "weights" / "model.pt", weights_only=True)["model"]
     # Twelve bits on the scale of eight.
     assert 0 < float(weights["image_mean"]) < 255
