@@ -29,7 +29,7 @@ from monai_mtl.registry import Bundle
 __all__ = ["bench_bundle"]
 
 STEP = {"batch_size": 4, "patch_size": [512, 384]}
-IMAGES = 6
+IMAGES = 4
 BASE = "every level, eager, fp32"
 Run = Callable[[], Any]
 

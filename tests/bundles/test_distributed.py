@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,10 +55,12 @@ ONE = {
 """One process that takes the cases in the order in which several share them."""
 
 
-def trained(folder: Path, processes: int, freeze: bool) -> dict[str, torch.Tensor]:
+FROZEN = {"_target_": "tests.bundles.frozen.frozen", "network": "@network_def"}
+
+
+def trained(folder: Path, processes: int, network: Any) -> dict[str, torch.Tensor]:
     """Weights after a training by one or two processes."""
-    network = {"_target_": "tests.bundles.frozen.frozen", "network": "@network_def"} if freeze else "@network_def"
-    places = {"dataset_dir": str(folder / "data"), "ckpt_dir": str(folder / f"{processes}_{freeze}")}
+    places = {"dataset_dir": str(folder / "data"), "ckpt_dir": str(folder / f"models_{processes}")}
     overlay = {**SAME, **places, "output_dir": str(folder / "eval"), "one_network": network}
     path = folder / f"overlay_{processes}.json"
     path.write_text(json.dumps({**overlay, **(TWO if processes == 2 else ONE)}))
@@ -66,27 +69,29 @@ def trained(folder: Path, processes: int, freeze: bool) -> dict[str, torch.Tenso
     command = [sys.executable, *launcher, "-m", "monai.bundle", "run", "--config_file", str([*files, str(path)])]
     done = subprocess.run(command, cwd=ROOT, env=ENV, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    content = torch.load(folder / f"{processes}_{freeze}" / "model_last.pt", weights_only=True)
+    content = torch.load(folder / f"models_{processes}" / "model_last.pt", weights_only=True)
     assert content["trainer"]["steps"] == STEPS
     return content["model"]
 
 
-def difference(folder: Path, freeze: bool) -> float:
-    """Largest difference of a weight, as a share of the largest of its tensor."""
-    two, one = trained(folder, 2, freeze), trained(folder, 1, freeze)
-    learnt = [name for name in one if name.endswith(("weight", "bias"))]
+def difference(folder: Path, network: Any) -> float:
+    """Length of the difference of all weights, as a share of their length."""
+    write_datalist(folder / "data", patients=STEPS * BATCH + 2)
+    two, one = trained(folder, 2, network), trained(folder, 1, network)
     assert set(two) == set(one)
-    return max(float((one[n] - two[n]).abs().max() / one[n].abs().max().clamp(min=1e-3)) for n in learnt)
+    learnt = [name for name in one if name.endswith(("weight", "bias"))]
+    two, one = (torch.cat([half[name].double().flatten() for name in learnt]) for half in (two, one))
+    return float((two - one).norm() / one.norm())
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(tmp_path):
-    write_datalist(tmp_path / "data", patients=STEPS * BATCH + 2)
-    assert difference(tmp_path, freeze=True) < 1e-5
+@pytest.mark.parametrize(("double", "largest"), [(False, 1e-5), (True, 1e-8)])
+def test_two_processes_learn_what_one_learns(tmp_path, double, largest):
+    """Up to rounding: in float64 a thousandth of the difference is left."""
+    assert difference(tmp_path, {**FROZEN, "double": double}) < largest
 
 
 @pytest.mark.slow
 def test_batch_norm_of_half_batches_makes_the_difference(tmp_path):
     """On a CPU there is no synchronised batch norm, so each process has its own statistics."""
-    write_datalist(tmp_path / "data", patients=STEPS * BATCH + 2)
-    assert difference(tmp_path, freeze=False) > 1e-4
+    assert difference(tmp_path, "@network_def") > 1e-3

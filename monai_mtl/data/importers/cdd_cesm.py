@@ -50,8 +50,7 @@ def read(
             calcifications, distortions and the like. ``"pathology"``: normal, benign or malignant, and all
             outlines count.
         split: ``"patient"`` leaves all cases in training; ``"folds"`` deals the patients into five folds by the
-            SHA-1 of their name (``P105``): 0 and 1 train, 2 validates, 3 tests, 4 is left out. The weights that
-            come with a bundle were trained so.
+            SHA-1 of their name (``P105``): 0 and 1 train, 2 validates, 3 tests, 4 is left out.
 
     Raises:
         DataError: If tables, columns or images are missing, or disagree.
