@@ -1,8 +1,9 @@
 """Figures of a table of cases: the papers' own rules, and clean ones beside them.
 
-The HDS paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and as
-sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's average both
-classes, weighted by their number, where a figure of the malignant ones is asked for. So such a figure never stands alone.
+The HDS paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and
+as sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's precision and F1
+average both classes by their number of images, so the malignant ones hide behind many benign ones. Such figures never
+stand alone.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ ACSNET_PAPER: Mapping[str, Measure] = {
 }
 """The rules of the ACSNet paper's code, on masks resized to the nearest pixel.
 
-Its code resizes the true mask smoothly and then drops the pixels between, which adds some 3 points of Dice; its distances
-of surfaces, 0 where a mask is empty, are not computed here.
+Its code resizes the true mask smoothly and then drops the pixels between, which adds some 3 points of Dice; its
+distances of surfaces, 0 where a mask is empty, are not computed here.
 """
 
 CLEAN: Mapping[str, Measure] = {
