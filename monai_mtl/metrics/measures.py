@@ -1,9 +1,9 @@
 """Figures of a table of cases: the papers' own rules, and clean ones beside them.
 
 The HDS paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and
-as sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's precision and F1
-average both classes by their number of images, so the malignant ones hide behind many benign ones. Such figures never
-stand alone.
+as sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's precision and
+F1 average both classes by their number of images, so the malignant ones hide behind many benign ones. Such figures
+never stand alone.
 """
 
 from __future__ import annotations
