@@ -41,7 +41,7 @@ class PrepareMultiTaskBatch:
             non_blocking: Whether the copy may be asynchronous.
 
         Returns:
-            The image and a dictionary with ``<task>`` and ``has_<task>``.
+            The image and a dictionary with ``<task>`` and ``has_<task>``, without the meta data, which stay in the batch.
 
         Raises:
             RunError: If a pixel is not finite.
@@ -54,7 +54,7 @@ class PrepareMultiTaskBatch:
             raise RunError("an image holds non-finite values; nothing was learnt from it", bad, fix="repair it")
         targets = {task: batch[f"label_{task}"] for task in self.tasks}
         targets |= {f"has_{task}": batch[f"has_{task}"] for task in self.tasks}
-        return image.to(device, non_blocking=non_blocking), {
+        return _plain(image).to(device, non_blocking=non_blocking), {
             name: _plain(value).to(device, non_blocking=non_blocking) for name, value in targets.items()
         }
 
