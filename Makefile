@@ -29,9 +29,17 @@ demo: $(VENV)/.run  ## short training, evaluation and prediction on real images,
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json']"
 	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json','$(CONFIGS)/evaluate.json']"
 	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/demo_inference.json']"
+ifneq ($(wildcard $(CONFIGS)/shipped.json),)
+	@echo
+	@echo "The weights that come with the bundle, on patients that they never saw:"
+	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/evaluate.json','$(CONFIGS)/shipped.json']"
+endif
 	@echo
 	@echo "The training was a short run on a few images: it shows that everything works, not how good the method is."
 	@echo "truth, prediction, probability:  bundles/$(BUNDLE)/eval/demo/overview.png"
+ifneq ($(wildcard $(CONFIGS)/shipped.json),)
+	@echo "the same of the bundle's weights: bundles/$(BUNDLE)/eval/shipped/overview.png"
+endif
 	@echo "predictions, one JSON an image:  bundles/$(BUNDLE)/predictions/demo/overview.png"
 
 test: $(VENV)/.dev  ## all tests but the slow ones

@@ -97,7 +97,7 @@ def crossval(
         Exit code.
     """
     from .outputs.study_table import fold_table, write_study
-    from .study import perform, pool, run_folds
+    from .study import measure_sets, perform, pool, run_folds
 
     folder = _bundle_folder(bundle)
     overlays, given = _study_settings(folder, data, recipe, quick, settings)
@@ -105,7 +105,8 @@ def crossval(
     runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
     tables = {run.name: perform(folder, run, place) for run in runs}
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
-    return _tell(write_study(fold_table(tables, pool(tables), draws), title, place), place)
+    content = fold_table(tables, pool(tables), draws, measure_sets(folder))
+    return _tell(write_study(content, title, place), place)
 
 
 def ablate(
@@ -132,13 +133,14 @@ def ablate(
         Exit code.
     """
     from .outputs.study_table import variant_table, write_study
-    from .study import ablation_runs, perform
+    from .study import ablation_runs, measure_sets, perform
 
     folder = _bundle_folder(bundle)
     overlays, given = _study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "ablation"
     tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
-    return _tell(write_study(variant_table(tables, draws), f"{folder.name}: ablation", place), place)
+    content = variant_table(tables, draws, measure_sets(folder))
+    return _tell(write_study(content, f"{folder.name}: ablation", place), place)
 
 
 def infer(

@@ -19,7 +19,7 @@ from .errors import ConfigError
 from .metrics import CaseTable
 from .outputs.result_json import software_versions, write_json
 
-__all__ = ["Run", "ablation_runs", "load_scores", "perform", "pool", "run_folds"]
+__all__ = ["Run", "ablation_runs", "load_scores", "measure_sets", "perform", "pool", "run_folds"]
 
 logger = logging.getLogger("monai_mtl")
 
@@ -115,6 +115,16 @@ def load_scores(folder: Path) -> CaseTable:
         folder: Of the run.
     """
     return CaseTable.from_rows(json.loads((folder / "eval" / "scores.json").read_text()))
+
+
+def measure_sets(bundle: Path) -> list[str]:
+    """Sets of figures that the bundle's evaluate.json tabulates, in its order.
+
+    Args:
+        bundle: Folder of the bundle.
+    """
+    handlers = json.loads((bundle / "configs" / "evaluate.json").read_text())["validate#handlers"]
+    return next(one["measures"] for one in handlers if "measures" in one)
 
 
 def pool(tables: Mapping[str, CaseTable]) -> CaseTable:

@@ -25,6 +25,13 @@ from tqdm import tqdm
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 SMALL = {
+    "acsnet_busi": {
+        "image_size": [64, 64],
+        "network_def#width": 16,
+        "batch_size": 3,
+        "max_epochs": 6,
+        "val_interval": 2,
+    },
     "hds_inbreast": {
         "image_size": [128, 128],
         "patch_size": [128, 128],
@@ -35,7 +42,7 @@ SMALL = {
         "batch_size": 3,
         "max_epochs": 6,
         "val_interval": 2,
-    }
+    },
 }
 FILES = ("model_last.pt", "model.pt")
 

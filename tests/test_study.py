@@ -14,7 +14,7 @@ from monai_mtl.errors import ConfigError
 from monai_mtl.handlers import LossEpoch
 from monai_mtl.metrics import CaseScores, CaseTable
 from monai_mtl.outputs.study_table import fold_table, variant_table, write_study
-from monai_mtl.study import Run, ablation_runs, perform, pool, run_folds
+from monai_mtl.study import Run, ablation_runs, measure_sets, perform, pool, run_folds
 
 from .conftest import ROOT
 
@@ -130,6 +130,15 @@ def test_a_table_of_folds_has_mean_spread_and_all_cases(tmp_path):
     assert "| fold_1 |" in text
     assert " ± " in text
     assert json.loads((tmp_path / "table.json").read_text())["clean"]["mean"]["auc"]["folds"] == 2
+
+
+def test_a_table_holds_the_rules_of_the_bundles_own_paper(tmp_path):
+    kinds = measure_sets(ROOT / "bundles" / "acsnet_busi")
+    assert (kinds, measure_sets(BUNDLE)) == (["acsnet_paper", "clean"], ["hds_paper", "clean"])
+    tables = {"fold_0": cases(), "fold_1": cases(0.1)}
+    content = fold_table(tables, pool(tables), 5, kinds)
+    assert list(content) == list(variant_table(tables, 5, kinds)) == kinds
+    assert "| | jaccard | dice |" in "\n".join(write_study(content, "title", tmp_path))
 
 
 def test_a_fold_without_positives_is_undefined_in_every_place(tmp_path):

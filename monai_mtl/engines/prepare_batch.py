@@ -41,8 +41,8 @@ class PrepareMultiTaskBatch:
             non_blocking: Whether the copy may be asynchronous.
 
         Returns:
-            The image and a dictionary with ``<task>`` on the device and ``has_<task>`` on the CPU, where a loss can
-            ask them without waiting for a GPU.
+            The image, without its meta data, which stay in the batch, and a dictionary with ``<task>`` on the device
+            and ``has_<task>`` on the CPU, where a loss can ask them without waiting for a GPU.
 
         Raises:
             RunError: If a pixel is not finite.
@@ -56,7 +56,7 @@ class PrepareMultiTaskBatch:
         labels = {task: _plain(batch[f"label_{task}"]) for task in self.tasks}
         targets = {task: label.to(device, non_blocking=non_blocking) for task, label in labels.items()}
         targets |= {f"has_{task}": _plain(batch[f"has_{task}"]) for task in self.tasks}
-        return image.to(device, non_blocking=non_blocking), targets
+        return _plain(image).to(device, non_blocking=non_blocking), targets
 
 
 def _plain(value: Tensor) -> Tensor:

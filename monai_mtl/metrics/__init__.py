@@ -7,10 +7,11 @@ from .image_measures import calibration_bins
 from .intervals import measure_all, paired_difference
 from .lesion_measures import froc_curve
 from .measure import Measure, Measured
-from .measures import CLEAN, HDS_PAPER, MEASURE_SETS
+from .measures import ACSNET_PAPER, CLEAN, HDS_PAPER, MEASURE_SETS
 from .segmentation import LesionDice
 
 __all__ = [
+    "ACSNET_PAPER",
     "CLEAN",
     "HDS_PAPER",
     "MEASURE_SETS",

@@ -15,7 +15,8 @@ from .case_scores import CaseTable
 from .measure import Measured, ratio
 
 __all__ = ["BINS", "auc_or_one", "calibration_bins", "calibration_error", "classified", "neither", "no_negative"]
-__all__ += ["no_positive", "none_predicted", "of_counts", "one_class", "roc_auc"]
+__all__ += ["macro_recall", "no_positive", "none_predicted", "of_counts", "one_class", "roc_auc", "weighted_f1"]
+__all__ += ["weighted_precision"]
 
 BINS = 10
 Rule = Callable[[np.ndarray, np.ndarray], float]
@@ -79,6 +80,28 @@ def _counts(y: np.ndarray, p: np.ndarray) -> tuple[int, int, int, int]:
 def of_counts(rule: Callable[[int, int, int, int], float]) -> Rule:
     """A rule of true negatives, false negatives, false positives and true positives."""
     return lambda y, p: rule(*_counts(y, p))
+
+
+def weighted_precision(tn: int, fn: int, fp: int, tp: int) -> float:
+    """Precision of both classes by their number of images; 0 for a class that is never called (scikit-learn's rule)."""
+    return ((tn + fp) * _share(tn, tn + fn) + (tp + fn) * _share(tp, tp + fp)) / (tn + fn + fp + tp)
+
+
+def weighted_f1(tn: int, fn: int, fp: int, tp: int) -> float:
+    """F1 of both classes by their number of images."""
+    f1 = (_share(2 * tn, 2 * tn + fn + fp), _share(2 * tp, 2 * tp + fn + fp))
+    return ((tn + fp) * f1[0] + (tp + fn) * f1[1]) / (tn + fn + fp + tp)
+
+
+def macro_recall(tn: int, fn: int, fp: int, tp: int) -> float:
+    """Mean recall of the classes that occur, true or called; 0 for one that is called only."""
+    pairs = ((tn, tn + fp, tn + fn), (tp, tp + fn, tp + fp))
+    recalls = [_share(right, true) for right, true, called in pairs if true or called]
+    return sum(recalls) / len(recalls)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
 
 
 def roc_auc(y: np.ndarray, p: np.ndarray) -> float:

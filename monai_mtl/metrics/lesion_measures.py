@@ -11,10 +11,13 @@ from .case_scores import CaseTable
 from .measure import Measured, mean, ratio
 
 __all__ = ["FROC_POINTS", "dice", "dice_with_empty", "false_components", "false_components_of_empty", "froc"]
-__all__ += ["froc_curve", "lesion_sensitivity", "pixel_sensitivity", "sensitivity_with_empty", "specificity_smoothed"]
+__all__ += ["dice_or_zero", "froc_curve", "jaccard_or_zero", "lesion_sensitivity", "pixel_sensitivity"]
+__all__ += ["sensitivity_with_empty", "specificity_smoothed"]
 
 SMOOTH = 1e-6
-"""In the paper's ratios."""
+"""In the ratios of the HDS paper."""
+BELOW = 1e-5
+"""Below the line of the ACSNet paper's ratios, so that nothing found in nothing counts 0."""
 FROC_POINTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """False positives an image at which the sensitivity of the free-response curve is read."""
 NO_MASK = "no case has an annotated mask"
@@ -35,6 +38,16 @@ def sensitivity_with_empty(t: CaseTable) -> Measured:
 def specificity_smoothed(t: CaseTable) -> Measured:
     """Pixel specificity over all images, by the paper."""
     return mean((t.tn + SMOOTH) / (t.tn + t.fp + SMOOTH), NO_MASK)
+
+
+def jaccard_or_zero(t: CaseTable) -> Measured:
+    """Jaccard index over all images, by the ACSNet paper."""
+    return mean(t.tp / (t.tp + t.fp + t.fn + BELOW), NO_MASK)
+
+
+def dice_or_zero(t: CaseTable) -> Measured:
+    """Dice over all images, by the ACSNet paper."""
+    return mean(2 * t.tp / (2 * t.tp + t.fp + t.fn + BELOW), NO_MASK)
 
 
 def dice(t: CaseTable) -> Measured:

@@ -1,7 +1,9 @@
-"""Figures of a table of cases: the HDS paper's own rules, and clean ones beside them.
+"""Figures of a table of cases: the papers' own rules, and clean ones beside them.
 
-The paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and as
-sensitivity 1 whatever is predicted. Where most images hold no mass this flatters, so such a figure never stands alone.
+The HDS paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and
+as sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's precision and
+F1 average both classes by their number of images, so the malignant ones hide behind many benign ones. Such figures
+never stand alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from .image_measures import BINS
 from .lesion_measures import FROC_POINTS
 from .measure import Measure
 
-__all__ = ["CLEAN", "HDS_PAPER", "MEASURE_SETS"]
+__all__ = ["ACSNET_PAPER", "CLEAN", "HDS_PAPER", "MEASURE_SETS"]
 
 _shared = {
     "accuracy": Measure(
@@ -47,6 +49,24 @@ HDS_PAPER: Mapping[str, Measure] = {
 }
 """The rules of the HDS paper's code, which its tables are taken to follow."""
 
+ACSNET_PAPER: Mapping[str, Measure] = {
+    "jaccard": Measure(lesions.jaccard_or_zero, "Jaccard index over all images; one without a lesion counts 0"),
+    "dice": Measure(lesions.dice_or_zero, "Dice over all images; one without a lesion counts 0"),
+    "accuracy": _shared["accuracy"],
+    "precision_weighted": Measure(
+        images.classified(images.of_counts(images.weighted_precision)), "precision of both classes, by their images"
+    ),
+    "recall_macro": Measure(images.classified(images.of_counts(images.macro_recall)), "mean recall of both classes"),
+    "f1_weighted": Measure(
+        images.classified(images.of_counts(images.weighted_f1)), "F1 of both classes, by their images"
+    ),
+}
+"""The rules of the ACSNet paper's code, on masks resized to the nearest pixel.
+
+Its code resizes the true mask smoothly and then drops the pixels between, which adds some 3 points of Dice; its
+distances of surfaces, 0 where a mask is empty, are not computed here.
+"""
+
 CLEAN: Mapping[str, Measure] = {
     "dice_lesion": Measure(lesions.dice, "Dice over images that hold a lesion"),
     "pixel_sensitivity": Measure(
@@ -77,5 +97,9 @@ CLEAN: Mapping[str, Measure] = {
 }
 """Figures of which each counts only the cases that can answer its question."""
 
-MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {"clean": CLEAN, "hds_paper": HDS_PAPER}
+MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
+    "clean": CLEAN,
+    "hds_paper": HDS_PAPER,
+    "acsnet_paper": ACSNET_PAPER,
+}
 """By the name that a config uses."""

@@ -18,10 +18,18 @@ PAPER_ORDER = ("dsc", "se", "fpi", "accuracy", "auc", "f1", "recall", "precision
 """Columns of Table 2 of the HDS paper, in its order."""
 CLEAN_ORDER = ("dice_lesion", "pixel_sensitivity", "lesion_sensitivity", "false_per_image", "froc")
 CLEAN_ORDER += ("accuracy", "auc", "f1", "recall", "precision", "brier")  # type: ignore[assignment]
-COLUMNS: Mapping[str, Sequence[str]] = {"hds_paper": PAPER_ORDER, "clean": CLEAN_ORDER}
+ACSNET_ORDER = ("jaccard", "dice", "accuracy", "precision_weighted", "recall_macro", "f1_weighted")
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "hds_paper": PAPER_ORDER,
+    "acsnet_paper": ACSNET_ORDER,
+    "clean": CLEAN_ORDER,
+}
+HDS = ("hds_paper", "clean")
 
 
-def fold_table(tables: Mapping[str, CaseTable], pooled: CaseTable, draws: int = 1000) -> dict[str, Any]:
+def fold_table(
+    tables: Mapping[str, CaseTable], pooled: CaseTable, draws: int = 1000, kinds: Sequence[str] = HDS
+) -> dict[str, Any]:
     """Figures of each fold, their mean and standard deviation, and figures of all cases with intervals.
 
     A fold in which a figure is undefined does not count in its mean, and ``folds`` says how many do.
@@ -30,9 +38,10 @@ def fold_table(tables: Mapping[str, CaseTable], pooled: CaseTable, draws: int = 
         tables: Scores by name of the fold.
         pooled: All cases in one table.
         draws: Draws of an interval.
+        kinds: Sets of figures, names of :data:`COLUMNS`.
     """
     content: dict[str, Any] = {}
-    for kind, columns in COLUMNS.items():
+    for kind, columns in ((kind, COLUMNS[kind]) for kind in kinds):
         measures = {name: MEASURE_SETS[kind][name] for name in columns}
         rows = {name: measure_all(table, measures, draws=0) for name, table in tables.items()}
         mean: dict[str, Any] = {}
@@ -47,16 +56,17 @@ def fold_table(tables: Mapping[str, CaseTable], pooled: CaseTable, draws: int = 
     return content
 
 
-def variant_table(tables: Mapping[str, CaseTable], draws: int = 1000) -> dict[str, Any]:
+def variant_table(tables: Mapping[str, CaseTable], draws: int = 1000, kinds: Sequence[str] = HDS) -> dict[str, Any]:
     """Figures of each variant with intervals, and differences to the first one on the same cases.
 
     Args:
         tables: Scores by name of the variant, the whole method first.
         draws: Draws of an interval.
+        kinds: As in :func:`fold_table`.
     """
     first = next(iter(tables))
     content: dict[str, Any] = {}
-    for kind, columns in COLUMNS.items():
+    for kind, columns in ((kind, COLUMNS[kind]) for kind in kinds):
         measures = {name: MEASURE_SETS[kind][name] for name in columns}
         content[kind] = {
             "rows": {name: measure_all(table, measures, draws) for name, table in tables.items()},

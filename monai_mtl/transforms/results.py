@@ -19,7 +19,7 @@ class ForegroundProbabilityd(Transform):
     """Probability of not being background, from mask logits; the logits are dropped.
 
     Args:
-        logits_key: Logits ``(K, H, W)``, class 0 the background.
+        logits_key: Logits ``(K, H, W)`` for a softmax, class 0 the background; ``(1, H, W)`` for a sigmoid.
         probability_key: Where the probability ``(1, H, W)`` is written.
     """
 
@@ -29,7 +29,9 @@ class ForegroundProbabilityd(Transform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Convert one case."""
         d = dict(data)
-        probability = torch.softmax(d.pop(self.logits_key).float(), dim=0)[1:].sum(dim=0, keepdim=True)
+        logits = d.pop(self.logits_key).float()
+        one = logits.shape[0] == 1
+        probability = torch.sigmoid(logits) if one else torch.softmax(logits, dim=0)[1:].sum(dim=0, keepdim=True)
         # Invertd leaves a plain tensor as it is, with no more than a warning.
         d[self.probability_key] = MetaTensor(probability)
         return d
@@ -76,7 +78,7 @@ class ClassFromProbabilityd(Transform):
 
 
 class ImageResultd(Transform):
-    """Writes ``result``: class with its probabilities, the place that decided it, and the crop.
+    """Writes ``result``: class with its probabilities and, where known, the place that decided it and the crop.
 
     The class map covers the image, or the part of it that ``window`` names
     (:class:`monai_mtl.inferers.MultiTaskInferer`).
@@ -86,24 +88,30 @@ class ImageResultd(Transform):
     Args:
         classes: Class names, index 0 first.
         class_key: Image-level logits ``(K,)``.
-        map_key: Class map logits ``(K, h, w)``.
+        map_key: Class map logits ``(K, h, w)``; ``None`` for a network that has no such map.
         image_key: Image as the network saw it ``(C, H, W)``; only its size is used.
         mil_select: The network's rule for the position, as in
             :func:`monai_mtl.layers.mil.select_instance`.
-        start_key: First row and column of the crop that the network saw, in pixels of the file.
-        end_key: Row and column after the last.
+        start_key: First row and column of the crop that the network saw, in pixels of the file; ``None`` where the
+            whole file is seen.
+        end_key: Row and column after the last; ``None`` with ``start_key``.
+
+    Raises:
+        ValueError: If only one end of the crop is named, or a class map without a crop.
     """
 
     def __init__(
         self,
         classes: Sequence[str],
         class_key: str = "cls",
-        map_key: str = "cls_map",
+        map_key: str | None = "cls_map",
         image_key: str = "image",
         mil_select: str = "foreground_probability",
-        start_key: str = "crop_start",
-        end_key: str = "crop_end",
+        start_key: str | None = "crop_start",
+        end_key: str | None = "crop_end",
     ) -> None:
+        if (start_key is None) != (end_key is None) or (map_key is not None and start_key is None):
+            raise ValueError("ImageResultd needs both ends of the crop or neither, and both where there is a class map")
         self.classes = list(classes)
         self.class_key, self.map_key, self.image_key, self.mil_select = class_key, map_key, image_key, mil_select
         self.start_key, self.end_key = start_key, end_key
@@ -116,27 +124,33 @@ class ImageResultd(Transform):
         """
         d = dict(data)
         probabilities = torch.softmax(d[self.class_key].float(), dim=0).tolist()
+        label = max(range(len(probabilities)), key=probabilities.__getitem__)
+        classification = {
+            "label": self.classes[label],
+            "probabilities": {name: round(p, 6) for name, p in zip(self.classes, probabilities, strict=True)},
+        }
+        d["result"] = {"classification": classification, **self._location(d)}
+        return d
+
+    def _location(self, d: Mapping[Hashable, Any]) -> dict[str, Any]:
+        """Place and crop, as far as they are known."""
+        if self.start_key is None:
+            return {}
+        start, end = (np.asarray(d[key], dtype=float).reshape(-1) for key in (self.start_key, self.end_key))
+        scale = (end - start) / tuple(d[self.image_key].shape[1:])
+        crop = {
+            "box_xyxy": [int(v) for v in (start[1], start[0], end[1], end[0])],
+            "scale_xy": [round(float(v), 6) for v in scale[::-1]],
+        }
+        if self.map_key is None:
+            return {"crop": crop}
         cls_map = d[self.map_key]
         rows, columns = cls_map.shape[1:]
         row, column = divmod(int(select_instance(cls_map[None], self.mil_select)), columns)
-        start, end = (np.asarray(d[key], dtype=float).reshape(-1) for key in (self.start_key, self.end_key))
-        scale = (end - start) / tuple(d[self.image_key].shape[1:])
         window = np.asarray(d.get("window", [0, 0, *d[self.image_key].shape[1:]]), dtype=float)
         cell = (window[2:] - window[:2]) / (rows, columns)
         first, last = (np.clip(start + scale * (window[:2] + cell * (row + i, column + i)), start, end) for i in (0, 1))
-        label = max(range(len(probabilities)), key=probabilities.__getitem__)
-        d["result"] = {
-            "classification": {
-                "label": self.classes[label],
-                "probabilities": {name: round(p, 6) for name, p in zip(self.classes, probabilities, strict=True)},
-            },
-            "location": {"xy": _xy((first + last) / 2), "box_xyxy": [*_xy(first), *_xy(last)]},
-            "crop": {
-                "box_xyxy": [int(v) for v in (start[1], start[0], end[1], end[0])],
-                "scale_xy": [round(float(v), 6) for v in scale[::-1]],
-            },
-        }
-        return d
+        return {"location": {"xy": _xy((first + last) / 2), "box_xyxy": [*_xy(first), *_xy(last)]}, "crop": crop}
 
 
 def _xy(row_column: np.ndarray) -> list[float]:

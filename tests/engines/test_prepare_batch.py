@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from monai_mtl.engines import PrepareMultiTaskBatch
 from monai_mtl.errors import RunError
@@ -20,6 +21,9 @@ def test_image_and_targets_by_name():
     image, targets = PrepareMultiTaskBatch(["seg", "cls"])(batch(), "cpu")
     assert image.shape == (2, 1, 4, 4)
     assert set(targets) == {"seg", "has_seg", "cls", "has_cls"}
+    told = batch()
+    told["image"] = MetaTensor(told["image"])  # whose slices of a batch may fail inside a network
+    assert type(PrepareMultiTaskBatch(["seg", "cls"])(told)[0]) is torch.Tensor
 
 
 def test_only_what_a_network_or_a_loss_computes_with_goes_to_the_device():

@@ -21,6 +21,7 @@ from sklearn.metrics import (
 )
 
 from monai_mtl.metrics import (
+    ACSNET_PAPER,
     CLEAN,
     HDS_PAPER,
     CaseScores,
@@ -137,6 +138,29 @@ def test_image_figures_against_scikit_learn():
         assert value(name, *cases, measures=HDS_PAPER) == pytest.approx(expected[name], rel=1e-12), name
 
 
+@pytest.mark.parametrize("called", ["some", "none", "all", "one class"])
+def test_the_acsnet_papers_class_rules_equal_scikit_learns(called):
+    random = np.random.default_rng(3)
+    y, p = random.integers(0, 2, 50), random.random(50)
+    y, p = (np.zeros(50, int) if called == "one class" else y), {"none": 0 * p, "all": 0 * p + 1}.get(called, p)
+    cases = [CaseScores(f"c{i}", probability=float(p[i]), label=float(y[i])) for i in range(50)]
+    expected = {
+        "accuracy": accuracy_score(y, p > 0.5),
+        "precision_weighted": precision_score(y, p > 0.5, average="weighted", zero_division=0),
+        "recall_macro": recall_score(y, p > 0.5, average="macro", zero_division=0),
+        "f1_weighted": f1_score(y, p > 0.5, average="weighted", zero_division=0),
+    }
+    for name, wanted in expected.items():
+        assert value(name, *cases, measures=ACSNET_PAPER) == pytest.approx(wanted, rel=1e-12), name
+
+
+def test_the_acsnet_papers_mask_rules_on_fixtures():
+    half = scored(mask(BLOB), mask((5, 12, 5, 10)))  # 35 of 70 pixels
+    assert value("jaccard", half, measures=ACSNET_PAPER) == pytest.approx(0.5, abs=1e-6)
+    assert value("dice", half, measures=ACSNET_PAPER) == pytest.approx(2 / 3, abs=1e-6)
+    assert value("dice", half, scored(mask(), mask()), measures=ACSNET_PAPER) == pytest.approx(1 / 3, abs=1e-6)
+
+
 def test_calibration():
     sure = [CaseScores(f"c{i}", probability=1.0, label=1.0) for i in range(4)]
     assert value("calibration_error", *sure) == 0.0
@@ -174,7 +198,7 @@ def test_free_response_curve_on_a_fixture():
 
 def test_undefined_is_nan_with_a_reason():
     nothing = CaseTable([CaseScores("a")])
-    for name, measured in measure_all(nothing, {**HDS_PAPER, **CLEAN}, draws=5).items():
+    for name, measured in measure_all(nothing, {**HDS_PAPER, **ACSNET_PAPER, **CLEAN}, draws=5).items():
         assert math.isnan(measured["value"]), name
         assert measured["reason"], name
         assert math.isnan(measured["low"])

@@ -112,6 +112,14 @@ def test_a_mask_comes_back_on_the_pixels_of_the_file():
     assert not mask[:5].any()
 
 
+def test_one_logit_is_a_sigmoid():
+    logit = torch.tensor([[[-2.0, 0.0, 3.0]]])
+    one, two = (ForegroundProbabilityd()({"seg": seg}) for seg in (logit, torch.cat([torch.zeros_like(logit), logit])))
+    assert set(one) == {"probability"}
+    torch.testing.assert_close(one["probability"], two["probability"])  # a softmax over 0 and the logit
+    torch.testing.assert_close(one["probability"].as_tensor(), 1 / (1 + torch.exp(-logit)))
+
+
 def test_the_threshold_is_strict():
     classes = ClassFromProbabilityd()({"probability": torch.tensor([[[0.25, 0.75], [0.5, 0.0]]])})["cls"]
     assert classes.tolist() == [0.25, 0.75]
@@ -284,3 +292,10 @@ def test_the_result_names_the_class_and_the_place_on_the_file():
     assert beyond["location"]["box_xyxy"] == [425.0, 75.0, 500.0, 137.5]
     assert result["crop"]["box_xyxy"] == [100, 0, 500, 800]
     assert result["crop"]["scale_xy"] == pytest.approx([400 / 512, 800 / 1024], abs=1e-6)
+    placeless = ImageResultd(["no mass", "mass"], map_key=None)(case)["result"]
+    assert placeless == {key: result[key] for key in ("classification", "crop")}
+    whole = ImageResultd(["no mass", "mass"], map_key=None, start_key=None, end_key=None)
+    assert whole({"cls": case["cls"]})["result"] == {"classification": result["classification"]}
+    for wrong in ({"start_key": None}, {"start_key": None, "end_key": None}, {"map_key": None, "end_key": None}):
+        with pytest.raises(ValueError, match="both ends of the crop"):
+            ImageResultd(["no mass", "mass"], **wrong)

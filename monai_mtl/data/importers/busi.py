@@ -25,8 +25,12 @@ def matches(folder: Path) -> bool:
     return any((i / "benign").is_dir() and (i / "malignant").is_dir() and any(m.glob("*/*_mask.*")) for i, m in pairs)
 
 
-def read(folder: Path) -> dict[str, list[dict]]:
+def read(folder: Path, *, normal: bool = True) -> dict[str, list[dict]]:
     """Cases, all in training; ``label_cls`` is the folder's name and a case's masks are one list.
+
+    Args:
+        folder: The data set.
+        normal: Whether ``normal/`` is read, where it is there; most papers on tumours leave it out.
 
     Raises:
         DataError: If a folder has no images, a name occurs twice, or a mask has no image.
@@ -36,7 +40,7 @@ def read(folder: Path) -> dict[str, list[dict]]:
     strangers: list[str] = []
     for name in CLASSES:
         place, masks_place = (Path("imgs", name), Path("masks", name)) if apart else (Path(name), Path(name))
-        if name == "normal" and not (folder / place).is_dir():
+        if name == "normal" and not (normal and (folder / place).is_dir()):
             continue  # left out by users of two classes
         images = {s: p for s, p in image_files(folder / place).items() if apart or not MASK.fullmatch(s)}
         masks: dict[str, dict[int, str]] = {stem: {} for stem in images}

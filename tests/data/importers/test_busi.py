@@ -43,6 +43,10 @@ def test_the_normal_images_may_be_left_out(tmp_path):
     assert busi.read(tmp_path)["training"] == EXPECTED[:3]
 
 
+def test_the_normal_images_may_be_left_out_by_an_option(tmp_path):
+    assert busi.read(tree(tmp_path), normal=False)["training"] == EXPECTED[:3]
+
+
 def apart(folder):
     pictures(folder / "imgs" / "benign", "1_mask.png", "a.png")
     pictures(folder / "masks" / "benign", "1_mask_mask.png", "a_mask.png", "a_mask_1.png")
