@@ -10,6 +10,7 @@ Each pair of loading is first shown to give the same numbers. Seconds depend on 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -181,7 +182,8 @@ def setting(busy: str) -> dict[str, Any]:
     }
     units = "bf16 units" if bf16_units() else "no bf16 units"
     threads = torch.get_num_threads()
-    return {"processor": f"{processor}, {units}", "threads": threads, "versions": versions, "busy": busy}
+    load = round(os.getloadavg()[0], 1)
+    return {"processor": f"{processor}, {units}", "threads": threads, "versions": versions, "load": load, "busy": busy}
 
 
 def installed(name: str) -> bool:

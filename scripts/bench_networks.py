@@ -29,6 +29,7 @@ from monai_mtl.registry import Bundle
 __all__ = ["bench_bundle"]
 
 STEP = {"batch_size": 4, "patch_size": [512, 384]}
+"""Settings of a training step; a bundle that has no windows takes its whole images."""
 IMAGES = 4
 BASE = "every level, eager, fp32"
 Run = Callable[[], Any]
@@ -70,9 +71,10 @@ def bench_bundle(bundle: Bundle, folder: Path, rounds: int) -> dict[str, Any]:
     shape = (1, spec["num_channels"], *spec["spatial_shape"])
     weights = _weights(bundle, folder, shape)
     made = _exports(bundle, weights, torch.rand(shape) * 255)
+    steps, step_shape = _steps(bundle)
     return {
         "eval": {"shape": list(shape), **in_turns(_evals(bundle, weights, shape, made), rounds)},
-        "step": {**STEP, **in_turns(_steps(bundle), rounds)},
+        "step": in_turns(steps, rounds) | {"shape": step_shape},
         "path": {"images": IMAGES, **in_turns(_paths(bundle, weights, folder, made), max(3, rounds // 2))},
         "memory": _memories(bundle, weights, folder, made),
     }
@@ -153,8 +155,10 @@ def _evals(bundle: Bundle, weights: Path, shape: tuple[int, ...], made: Mapping[
     return runs
 
 
-def _steps(bundle: Bundle) -> dict[str, Run]:
-    parser = open_bundle(bundle.folder, ["train.json"], {**STEP, "device": "cpu", "cache": "none"}, kind="train")
+def _steps(bundle: Bundle) -> tuple[dict[str, Run], list[int]]:
+    config = json.loads((bundle.folder / "configs" / "train.json").read_text())
+    given = {name: value for name, value in STEP.items() if name in config} | {"device": "cpu", "cache": "none"}
+    parser = open_bundle(bundle.folder, ["train.json"], given, kind="train")
     batch = next(iter(parser.get_parsed_content("train#dataloader")))
     image, target = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
     loss = parser.get_parsed_content("loss")
@@ -174,7 +178,8 @@ def _steps(bundle: Bundle) -> dict[str, Run]:
         return run
 
     auto = Precision("auto")
-    return {"eager, fp32": step(Precision("fp32"), False), f"precision auto ({auto.name})": step(auto, True)}
+    runs = {"eager, fp32": step(Precision("fp32"), False), f"precision auto ({auto.name})": step(auto, True)}
+    return runs, list(image.shape)
 
 
 def _paths(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple[str, str]]) -> dict[str, Run]:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_page"]
+from format_json import render
+
+__all__ = ["page", "write_page"]
 
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmarks
@@ -27,8 +29,8 @@ WHAT = {
     "hds_preprocessing": "preprocessing of `hds_inbreast`: MONAI's reader and `Resized`, the rest the same",
 }
 PARTS = {
-    "eval": "Evaluation of one image {shape}",
-    "step": "Training step, {batch_size} windows of {patch_size}",
+    "eval": "Evaluation of an image {shape}",
+    "step": "Training step of a batch {shape}",
     "path": "{images} files to masks, overlays and JSON",
 }
 
@@ -44,7 +46,16 @@ def write_page(measured: dict[str, Any] | None = None) -> None:
     if measured is not None:
         for name, result in measured["results"].items():
             content[name] = {"setting": measured["setting"], **result}
-        path.write_text(json.dumps(content, indent=4) + "\n")
+        path.write_text(render(content) + "\n")
+    (DOCS / "benchmarks.md").write_text(page(content))
+
+
+def page(content: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        content: Of the JSON.
+    """
     lines = [HEAD]
     reading = {name: content[name] for name in WHAT if name in content}
     if reading:
@@ -65,7 +76,7 @@ def write_page(measured: dict[str, Any] | None = None) -> None:
         lines += ["", "| peak memory | MiB above the imports |", "|---|---|"]
         rows = content[name]["memory"]["rows"].items()
         lines += [f"| {row} | {values['above_imports_mib']:.0f} |" for row, values in rows]
-    (DOCS / "benchmarks.md").write_text("\n".join(lines).rstrip() + "\n")
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def told(entry: dict[str, Any]) -> str:
@@ -73,7 +84,8 @@ def told(entry: dict[str, Any]) -> str:
     where = entry["setting"]
     versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
     busy = f" Measured beside other work: {where['busy']}." if where["busy"] else ""
-    return f"{where['processor']}; {where['threads']} threads; {versions}.{busy}"
+    load = f"; load average before {where['load']}" if "load" in where else ""
+    return f"{where['processor']}; {where['threads']} threads; {versions}{load}.{busy}"
 
 
 def table(title: str, part: dict[str, Any]) -> list[str]:

@@ -1,0 +1,29 @@
+"""The page of benchmarks holds the numbers of its JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from monai_mtl.registry import find_bundles
+
+from ..conftest import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def test_the_page_is_what_the_json_gives():
+    code = "import json, sys; from bench_page import page; sys.stdout.write(page(json.load(sys.stdin)))"
+    content = (DOCS / "benchmarks.json").read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=content, cwd=ROOT / "scripts", capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout == (DOCS / "benchmarks.md").read_text(), done.stderr
+
+
+def test_every_measurement_is_of_something_that_exists_and_says_where():
+    content = json.loads((DOCS / "benchmarks.json").read_text())
+    assert set(content) <= {"loading", "hds_preprocessing", *(bundle.name for bundle in find_bundles(ROOT))}
+    for entry in content.values():
+        assert {"processor", "threads", "versions", "busy"} <= set(entry["setting"])
