@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import binary_erosion, distance_transform_edt
 from skimage.measure import label, regionprops
 
 __all__ = ["CaseScores", "CaseTable", "score_case"]
@@ -30,6 +31,8 @@ class CaseScores:
         lesions: Connected lesions of the truth.
         lesions_found: Of these, those that the prediction touches.
         false_components: Connected parts of the prediction that touch no lesion.
+        hd95: 95th percentile of the distances between the outlines of truth and prediction, in pixels; the
+            diagonal of the image if nothing was predicted; nan without a lesion.
         hits: Best peak probability of a candidate inside each lesion; 0 where there is none.
         false_peaks: Peak probabilities of candidates whose peak lies in no lesion.
         probability: Of class 1 of the image.
@@ -45,6 +48,7 @@ class CaseScores:
     lesions: float = math.nan
     lesions_found: float = math.nan
     false_components: float = math.nan
+    hd95: float = math.nan
     hits: Sequence[float] = field(default_factory=tuple)
     false_peaks: Sequence[float] = field(default_factory=tuple)
     probability: float = math.nan
@@ -105,10 +109,21 @@ def score_case(
         lesions=int(lesions.max()),
         lesions_found=len(touched),
         false_components=int(parts.max()) - len(right),
+        hd95=_hd95(lesion, found),
         hits=hits,
         false_peaks=false_peaks,
         **image,
     )
+
+
+def _hd95(lesion: np.ndarray, found: np.ndarray) -> float:
+    if not lesion.any():
+        return math.nan
+    if not found.any():
+        return math.hypot(*lesion.shape)
+    one, other = (mask & ~binary_erosion(mask) for mask in (lesion, found))
+    there, back = distance_transform_edt(~one)[other], distance_transform_edt(~other)[one]
+    return float(max(np.percentile(there, 95), np.percentile(back, 95)))
 
 
 def _peaks(lesions: np.ndarray, chance: np.ndarray | None, case_id: str) -> tuple[list[float], list[float]]:

@@ -11,8 +11,8 @@ from .case_scores import CaseTable
 from .measure import Measured, mean, ratio
 
 __all__ = ["FROC_POINTS", "dice", "dice_with_empty", "false_components", "false_components_of_empty", "froc"]
-__all__ += ["dice_or_zero", "froc_curve", "jaccard_or_zero", "lesion_sensitivity", "pixel_sensitivity"]
-__all__ += ["sensitivity_with_empty", "specificity_smoothed"]
+__all__ += ["dice_or_zero", "froc_curve", "hd95", "hd95_or_zero", "jaccard_or_zero", "lesion_sensitivity"]
+__all__ += ["pixel_sensitivity", "sensitivity_with_empty", "specificity_smoothed"]
 
 SMOOTH = 1e-6
 """In the ratios of the HDS paper."""
@@ -48,6 +48,17 @@ def jaccard_or_zero(t: CaseTable) -> Measured:
 def dice_or_zero(t: CaseTable) -> Measured:
     """Dice over all images, by the ACSNet paper."""
     return mean(2 * t.tp / (2 * t.tp + t.fp + t.fn + BELOW), NO_MASK)
+
+
+def hd95_or_zero(t: CaseTable) -> Measured:
+    """Distance of outlines over all images, by the ACSNet paper."""
+    empty = (t.lesions == 0) | (t.tp + t.fp == 0)
+    return mean(np.where(empty, 0.0, t.hd95), NO_MASK)
+
+
+def hd95(t: CaseTable) -> Measured:
+    """Distance of outlines over images with a lesion."""
+    return mean(t.hd95, NO_LESION)
 
 
 def dice(t: CaseTable) -> Measured:

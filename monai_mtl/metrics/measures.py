@@ -52,6 +52,11 @@ HDS_PAPER: Mapping[str, Measure] = {
 ACSNET_PAPER: Mapping[str, Measure] = {
     "jaccard": Measure(lesions.jaccard_or_zero, "Jaccard index over all images; one without a lesion counts 0"),
     "dice": Measure(lesions.dice_or_zero, "Dice over all images; one without a lesion counts 0"),
+    "hd95": Measure(
+        lesions.hd95_or_zero,
+        "95 % of the distances of outlines, pixels; 0 where nothing is predicted or true",
+        "lower",
+    ),
     "accuracy": _shared["accuracy"],
     "precision_weighted": Measure(
         images.classified(images.of_counts(images.weighted_precision)), "precision of both classes, by their images"
@@ -63,14 +68,19 @@ ACSNET_PAPER: Mapping[str, Measure] = {
 }
 """The rules of the ACSNet paper's code, on masks resized to the nearest pixel.
 
-Its code resizes the true mask smoothly and then drops the pixels between, which adds some 3 points of Dice; its
-distances of surfaces, 0 where a mask is empty, are not computed here.
+Its code resizes the true mask smoothly and then drops the pixels between, which adds some 3 points of Dice. Its
+average distance of surfaces is not computed here.
 """
 
 CLEAN: Mapping[str, Measure] = {
     "dice_lesion": Measure(lesions.dice, "Dice over images that hold a lesion"),
     "pixel_sensitivity": Measure(
         lesions.pixel_sensitivity, "share of lesion pixels found, over images that hold a lesion"
+    ),
+    "hd95": Measure(
+        lesions.hd95,
+        "95 % of the distances of outlines, pixels, over images that hold a lesion; the diagonal if nothing is found",
+        "lower",
     ),
     "lesion_sensitivity": Measure(lesions.lesion_sensitivity, "share of lesions that the predicted mask touches"),
     "froc": Measure(

@@ -8,6 +8,8 @@ import re
 
 import numpy as np
 import pytest
+import torch
+from monai.metrics import compute_hausdorff_distance
 from scipy import ndimage
 from scipy.stats import norm
 from sklearn.metrics import (
@@ -101,6 +103,28 @@ def test_pixel_figures_against_scikit_learn():
     assert np.allclose(dice, 2 * np.array(jaccard) / (1 + np.array(jaccard)))
     recall = [recall_score(truth.ravel(), found.ravel()) for truth, found in pairs]
     assert value("pixel_sensitivity", *cases) == pytest.approx(np.mean(recall), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:.*always_return_as_numpy")
+def test_distance_of_outlines_against_monai():
+    generator = np.random.default_rng(3)
+    for _ in range(10):
+        truth, found = (ndimage.gaussian_filter(generator.random((40, 30)), 3) > 0.5 for _ in range(2))
+        masks = (torch.from_numpy(one)[None, None] for one in (found, truth))
+        wanted = float(compute_hausdorff_distance(*masks, include_background=True, percentile=95))
+        assert value("hd95", scored(truth, found)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_distance_of_outlines_where_a_mask_is_empty():
+    """The image's diagonal is the penalty of finding nothing; the paper rewards it with the best value."""
+    missed, clear, wrong = scored(mask(BLOB), mask()), scored(mask(), mask()), scored(mask(), mask(BLOB))
+    assert value("hd95", missed, clear, wrong) == 50.0  # 40 x 30
+    assert math.isnan(value("hd95", clear, wrong))
+    assert value("hd95", missed, clear, wrong, measures=ACSNET_PAPER) == 0.0
+    assert value("hd95", scored(mask(BLOB), mask(BLOB)), clear, measures=ACSNET_PAPER) == 0.0
+    shifted = scored(mask(BLOB), mask((8, 15, 5, 15)))
+    assert value("hd95", shifted) == 3.0
+    assert value("hd95", shifted, clear, missed, measures=ACSNET_PAPER) == 1.0
 
 
 def test_lesions_and_components_against_scipy():
