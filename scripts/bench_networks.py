@@ -31,6 +31,8 @@ __all__ = ["bench_bundle"]
 STEP = {"batch_size": 4, "patch_size": [512, 384]}
 """Settings of a training step; a bundle that has no windows takes its whole images."""
 IMAGES = 4
+MANY = 200
+"""Images of a long run, whose memory must stay that of its first tenth."""
 BASE = "every level, eager, fp32"
 Run = Callable[[], Any]
 
@@ -205,27 +207,39 @@ def _images(bundle: Bundle, folder: Path) -> Path:
 
 
 MEMORY = """
-import json, resource, sys, torch
+import json, sys, torch
 from monai_mtl.predictor import Predictor
 words = json.loads(sys.argv[1])
 torch.set_num_threads(words["threads"])
 def mib(text):
     return int(next(l for l in open("/proc/self/status") if l.startswith(text)).split()[1]) / 1024
-before = mib("VmRSS")
+found = [mib("VmRSS")]
 predictor = Predictor(*words["predictor"], device="cpu")
-predictor.run(words["images"], words["out"])
-print(before, mib("VmHWM"))
+for images in words["images"]:
+    predictor.run(images, words["out"])
+    found.append(mib("VmHWM"))
+print(json.dumps(found))
 """
 
 
 def _memories(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """Peak of a run in its own process, above what the imports take."""
+    """Peak of a run in its own process, above what the imports take, and how much it still grows in a long run."""
+    images = sorted(str(path) for path in _images(bundle, folder).iterdir())
+    many = folder / "many"
+    many.mkdir(exist_ok=True)
+    for i in range(MANY):
+        source = Path(images[i % len(images)])
+        shutil.copy(source, many / f"{i:03d}{source.suffix}")
+    copies = sorted(str(path) for path in many.iterdir())
+    runs = {name: (*how, [images]) for name, how in {"torch auto": ("torch", "auto"), **made}.items()}
+    runs[f"torch auto, {MANY} images"] = ("torch", "auto", [copies[: MANY // 10], copies])
     found = {}
-    for name, (backend, precision) in {"torch auto": ("torch", "auto"), **made}.items():
+    for name, (backend, precision, lists) in runs.items():
         words = {"predictor": [str(bundle.folder), str(weights), backend, precision], "out": str(folder / "out")}
-        words |= {"images": str(_images(bundle, folder)), "threads": torch.get_num_threads()}
+        words |= {"images": lists, "threads": torch.get_num_threads()}
         command = [sys.executable, "-W", "ignore", "-c", MEMORY, json.dumps(words)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        before, peak = (float(word) for word in done.stdout.split()[-2:])
-        found[f"Predictor, {name}"] = {"imports_mib": before, "peak_mib": peak, "above_imports_mib": peak - before}
+        before, *peaks = json.loads(done.stdout.splitlines()[-1])
+        row = {"imports_mib": before, "peak_mib": peaks[-1], "above_imports_mib": peaks[-1] - before}
+        found[f"Predictor, {name}"] = row | ({"grown_mib": peaks[-1] - peaks[0]} if len(peaks) > 1 else {})
     return {"rows": found}

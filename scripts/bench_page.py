@@ -74,8 +74,9 @@ def page(content: dict[str, Any]) -> str:
         for part, title in PARTS.items():
             lines += table(title.format(**content[name][part]), content[name][part])
         lines += ["", "| peak memory | MiB above the imports |", "|---|---|"]
-        rows = content[name]["memory"]["rows"].items()
-        lines += [f"| {row} | {values['above_imports_mib']:.0f} |" for row, values in rows]
+        for row, values in content[name]["memory"]["rows"].items():
+            grown = f", of these {values['grown_mib']:.0f} after the first tenth" if "grown_mib" in values else ""
+            lines.append(f"| {row} | {values['above_imports_mib']:.0f}{grown} |")
     return "\n".join(lines).rstrip() + "\n"
 
 
