@@ -10,8 +10,8 @@ from monai.metrics import compute_dice
 from ..conftest import ROOT
 from .test_hds_memorises import eight_cases
 
-STEPS, SIZE = 80, [128, 128]
-"""Full batch, without augmentation, from random weights, at three times the paper's rate."""
+STEPS, SIZE, WIDTH = 50, [128, 128], 32
+"""Full batch, no augmentation, random weights, half the paper's width and ten times its rate: two minutes on a core."""
 
 
 @pytest.mark.slow
@@ -20,7 +20,8 @@ def test_eight_images_are_memorised():
     overrides = {
         "image_size": SIZE,
         "max_epochs": STEPS,
-        "learning_rate": 0.0003,
+        "learning_rate": 0.001,
+        "network_def#width": WIDTH,
         "bundle_root": str(config.parents[1]),
     }
     workflow = ConfigWorkflow(config_file=str(config), workflow_type="train", **overrides)
