@@ -14,6 +14,8 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata
 from monai.data import list_data_collate
 
+from monai_mtl.bundle.opening import start_handlers
+from monai_mtl.handlers import WeightsLoader
 from monai_mtl.metrics import CLEAN, CaseTable, measure_all
 from monai_mtl.registry import Bundle, find_bundles
 
@@ -111,6 +113,20 @@ def test_properties_are_complete_and_every_component_can_be_made(bundle):
         flow = workflow(bundle.folder, names, "train", **weights, **SHORT[bundle.name])
         assert flow.check_properties() == [], names
         assert set(config(bundle, f"ablations/{overlay.stem}")) - {"_desc_", "report_title"}, names
+
+
+def test_a_training_begins_with_the_weights_of_a_file_where_one_is_named(bundle, tmp_path):
+    path, content = tmp_path / "model.pt", {}
+    for given in ({}, {"initial_weights": str(path)}):
+        flow = workflow(bundle.folder, ["train"], **SHORT[bundle.name], **given)
+        network = flow.parser.get_parsed_content("network_def")
+        if not given:
+            content = {name: torch.full_like(value, 2) for name, value in network.state_dict().items()}
+            torch.save({"model": content}, path)
+        handlers = flow.parser.get_parsed_content("train#handlers")
+        start_handlers([one for one in handlers if isinstance(one, WeightsLoader)])
+        begun = [torch.equal(value, content[name]) for name, value in network.state_dict().items()]
+        assert all(begun) if given else not any(begun)
 
 
 def test_every_task_has_a_metric_and_metadata_names_exactly_them(bundle):
