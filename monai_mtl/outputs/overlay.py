@@ -13,7 +13,7 @@ __all__ = ["PREDICTION_COLOUR", "TRUTH_COLOUR", "contact_sheet", "draw_case"]
 
 TRUTH_COLOUR = (0, 190, 255)
 PREDICTION_COLOUR = (255, 140, 0)
-HEIGHT, LINE, GAP = 480, 18, 6
+HEIGHT, LINE, GAP, SQUARE = 480, 18, 6, 12
 
 
 def draw_case(
@@ -72,7 +72,7 @@ def contact_sheet(
         title: Line above.
         truth: Whether the pictures show an annotation.
         columns: Pictures in a row.
-        legend: Words and their colours, where they are others than those of :func:`draw_case`.
+        legend: Words and their colours, shown as squares, where they are others than those of :func:`draw_case`.
     """
     columns = min(columns, len(pictures))
     width, height = max(p.width for p in pictures) + 2 * GAP, max(p.height for p in pictures) + 2 * GAP
@@ -80,14 +80,17 @@ def contact_sheet(
     font, head = ImageFont.load_default(16), 60
     words = list(legend) or [("predicted", PREDICTION_COLOUR), ("right half: probability", (255, 220, 120))]
     words = [("annotated", TRUTH_COLOUR), *words] if truth and not legend else words
-    legend_width = 12 + sum(round(font.getlength(text)) + 24 for text, _ in words)
+    legend_width = 12 + sum(round(font.getlength(text)) + 24 + SQUARE + GAP for text, _ in words)
     total = max(columns * width, round(font.getlength(title)) + 20, legend_width)
     sheet = Image.new("RGB", (total, rows * height + head), (12, 12, 12))
     draw = ImageDraw.Draw(sheet)
     draw.text((12, 8), title, fill=(255, 255, 255), font=font)
     x = 12
     for text, colour in words:
-        draw.text((x, 32), text, fill=colour, font=font)
+        if legend:  # dark colours cannot be read on black
+            draw.rectangle((x, 36, x + SQUARE, 36 + SQUARE), fill=colour)
+            x += SQUARE + GAP
+        draw.text((x, 32), text, fill=(255, 255, 255) if legend else colour, font=font)
         x += round(font.getlength(text)) + 24
     for i, picture in enumerate(pictures):
         sheet.paste(picture, (GAP + i % columns * width, head + GAP + i // columns * height))

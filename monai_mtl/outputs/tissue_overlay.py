@@ -65,7 +65,8 @@ def draw_region(
     if certainty is not None:
         # Resized as a grey picture of 32 bits.
         heat = np.asarray(Image.fromarray(np.asarray(certainty, dtype=np.float32)).resize(size))
-        panels.append(("surest diagnosis", Image.fromarray((colormaps["inferno"](heat)[..., :3] * 255).astype(np.uint8))))
+        coloured = (colormaps["inferno"](heat)[..., :3] * 255).astype(np.uint8)
+        panels.append(("surest diagnosis, 0 to 1", Image.fromarray(coloured)))
     head = LINE * (len(caption) + 1) + GAP
     sheet = Image.new("RGB", (len(panels) * (size[0] + GAP) - GAP, height + head), BACK)
     draw = ImageDraw.Draw(sheet)
