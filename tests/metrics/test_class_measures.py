@@ -19,7 +19,7 @@ def cases(count: int = 12, classes: int = 4) -> tuple[CaseTable, dict[str, np.nd
     random = np.random.RandomState(0)
     truth = random.randint(0, classes - 1, (count, 6, 5))  # the last class never occurs
     guess = np.where(random.rand(*truth.shape) < 0.7, truth, random.randint(0, classes, truth.shape))
-    chances, labels = random.dirichlet(np.ones(3), count), random.randint(0, 3, count)
+    chances, labels = random.dirichlet(np.ones(3), count), np.arange(count) % 3
     rows = [
         score_classes(f"{i}", "", t, g, classes, p, float(y))
         for i, (t, g, p, y) in enumerate(zip(truth, guess, chances, labels, strict=True))
