@@ -31,22 +31,22 @@ SPLITS = {
 }
 LISTS = {"train": ("1222", "1339", "1529"), "val": ("2204",)}
 PROVENANCE = """# Sample data: 18 images of colorectal biopsies, a stand-in
-Real images, stained with haematoxylin and eosin, x400, for a first run and for tests. **They are no breast biopsies**: of
-those no diagnosis is public. {counts}
+Real images, stained with haematoxylin and eosin, x400, for a first run and for tests. **They are no breast biopsies**:
+of those no diagnosis is public. {counts}
 
 **Origin**: EBHI-SEG, figshare, doi 10.6084/m9.figshare.21540159, by way of the public repository
 sarah-antillia/TensorFlow-FlexUNet-Image-Segmentation-EBHI-Colorectal-Cancer (folder mini_test, commit
 1e5e90dc864eb978e6e3a39ee70078fc8ecec3f2).
 **Licence**: CC BY 4.0, as that repository states it for the set; the page of the set itself was not read.
-**Citation**: Shi L et al. EBHI-Seg: A novel enteroscope biopsy histopathological hematoxylin and eosin image dataset for
-image segmentation tasks. Frontiers in Medicine 10 (2023) 1114673.
+**Citation**: Shi L et al. EBHI-Seg: A novel enteroscope biopsy histopathological hematoxylin and eosin image dataset
+for image segmentation tasks. Frontiers in Medicine 10 (2023) 1114673.
 **Changes by others**: enlarged from 224x224 to 512x512; the mask coloured by the grade.
 **Changes by us**: a selection; resized to {side}x{side}, the size of a tile; the mask became 0 and 255, its colour
 `label_cls`. Which colour means which grade was inferred from the order of the names, and fits the look of the images.
 
 **Limits**: a pixel is gland (or tumour) or not, an image has one of six grades: neither the eight tissues nor the four
-diagnoses of the paper. `dataset.json` names these classes and a training takes them from there. `patient_id` is the case
-of the set; images of one case are in one section. Two cases a grade, three of normal: far too few to learn from in
+diagnoses of the paper. `dataset.json` names these classes and a training takes them from there. `patient_id` is the
+case of the set; images of one case are in one section. Two cases a grade, three of normal: far too few to learn from in
 earnest, and validation and test each hold three grades only. No pixel spacing is known.
 """
 TILES = """# Five breast tiles of the Y-Net authors

@@ -57,7 +57,7 @@ class CaseScores:
     probabilities: Sequence[float] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
-        """Without the patient and what only several classes have, where there are two; ``None`` for nan, as JSON has it."""
+        """Without the patient, and without columns of several classes where there are two; ``None`` for nan."""
         left_out = {"patient_id", *(key for key in ("confusion", "probabilities") if not getattr(self, key))}
         entries = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in entries.items()}

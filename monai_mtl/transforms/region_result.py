@@ -33,7 +33,7 @@ class MaskFromLogitsd(Transform):
 
 
 class RegionResultd(Transform):
-    """Writes ``result``: diagnosis of the region, that of each tile, share of each tissue, features where there are any.
+    """Writes ``result``: diagnosis of the region, that of each tile, share of each tissue, features if there are any.
 
     The value is plain JSON; MONAI Label sends it to its client.
 

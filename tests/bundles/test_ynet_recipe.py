@@ -109,7 +109,9 @@ def test_stage_2_starts_from_the_tissue_weights_of_stage_1(tmp_path):
 
 
 def test_stage_1_is_the_ablation_that_learns_the_tissue_alone():
-    stage, ablation = (json.loads((BUNDLE / f"configs/{name}.json").read_text()) for name in ("stage1", "ablations/seg_only"))
+    stage, ablation = (
+        json.loads((BUNDLE / f"configs/{name}.json").read_text()) for name in ("stage1", "ablations/seg_only")
+    )
     places = {"_desc_", "report_title", "ckpt_dir", "output_dir"}
     assert {k: v for k, v in stage.items() if k not in places} == {k: v for k, v in ablation.items() if k not in places}
 
@@ -138,9 +140,13 @@ def test_a_region_of_any_size_gets_mask_map_features_and_diagnosis(tmp_path):
     mosaic.save(tmp_path / "images" / "region.png")
     write_checkpoint(tmp_path / "model.pt", {"model": YNet(width=16, depth=1)})
     run = {"dataset_dir": str(tmp_path / "images"), "checkpoint": str(tmp_path / "model.pt"), "sure_above": 0.2}
-    workflow(BUNDLE, ["inference"], "infer", output_dir=str(tmp_path / "out"), tissue_features=True, **run, **NARROW).run()
+    workflow(
+        BUNDLE, ["inference"], "infer", output_dir=str(tmp_path / "out"), tissue_features=True, **run, **NARROW
+    ).run()
     result = json.loads((tmp_path / "out" / "region.json").read_text())
-    mask, certainty = (np.asarray(Image.open(tmp_path / "out" / result["files"][k])) for k in ("mask", "discriminative"))
+    mask, certainty = (
+        np.asarray(Image.open(tmp_path / "out" / result["files"][k])) for k in ("mask", "discriminative")
+    )
     assert mask.shape == certainty.shape == (900, 1200)
     assert mask.max() < TISSUES
     assert result["image_size_xy"] == [1200, 900]

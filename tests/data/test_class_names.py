@@ -40,6 +40,9 @@ def test_classes_whose_mask_may_be_empty_are_named_in_any_letters(tmp_path):
     folder = write_datalist(tmp_path)
     edit_datalist(folder, lambda d: [c.update(label_cls=1) for name in ("training", "validation") for c in d[name]])
     classes = {"seg": ["background", "mass"], "cls": ["benign", "DCIS_only"]}
-    kinds = [{one.kind for one in examine_dataset(folder, classes, empty_classes=names)[1].errors} for names in ([], ["DCIS only"])]
+    kinds = [
+        {one.kind for one in examine_dataset(folder, classes, empty_classes=names)[1].errors}
+        for names in ([], ["DCIS only"])
+    ]
     assert "empty_mask" in kinds[0]
     assert "empty_mask" not in kinds[1]

@@ -10,8 +10,16 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, jaccard_score, recall_score, roc_auc_score
 
-from monai_mtl.metrics import CLEAN_CLASSES, MEASURE_SETS, YNET_PAPER, CaseTable, MeanIoU, PixelAccuracy
-from monai_mtl.metrics import measure_all, score_classes
+from monai_mtl.metrics import (
+    CLEAN_CLASSES,
+    MEASURE_SETS,
+    YNET_PAPER,
+    CaseTable,
+    MeanIoU,
+    PixelAccuracy,
+    measure_all,
+    score_classes,
+)
 from monai_mtl.metrics.class_scores import confusion_table
 
 
