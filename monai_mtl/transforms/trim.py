@@ -56,18 +56,20 @@ class RandTrimd(RandomizableTransform, MapTransform):
         """Trim one case.
 
         Raises:
-            DataError: If a side is not longer than two margins.
+            DataError: If a side is not longer than two of the largest margins.
         """
         d = dict(data)
+        for key in self.key_iterator(d):
+            height, width = d[key].shape[1:]
+            if min(height, width) <= 2 * self.max_trim:
+                what = f"{d.get('case_id', key)} of {height} x {width} pixels has no room for margins up to"
+                raise DataError(f"{what} {self.max_trim}", fix="set a smaller max_trim")
         self.randomize()
         if not self._do_transform or not any(self._margins):
             return d
         top, left = self._margins
         for key, mode in self.key_iterator(d, self.mode):
             height, width = d[key].shape[1:]
-            if min(height - 2 * top, width - 2 * left) < 1:
-                what = f"{d.get('case_id', key)} of {height} x {width} pixels has no room for margins up to"
-                raise DataError(f"{what} {self.max_trim}", fix="set a smaller max_trim")
             kept = d[key][:, top : height - top, left : width - left]
             d[key] = Resize((height, width), mode=mode)(kept)
         return d
