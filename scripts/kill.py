@@ -43,6 +43,20 @@ SMALL = {
         "max_epochs": 6,
         "val_interval": 2,
     },
+    "ynet_biopsy": {
+        "image_size": [64, 64],
+        "zoomed_size": [96, 96],
+        "zoomed_area": [80, 80],
+        "max_trim": 4,
+        "network_def#width": 16,
+        "network_def#depth": 1,
+        "batch_size": 3,
+        "max_epochs": 6,
+        "val_interval": 2,
+        # Of the synthetic data, which declare none.
+        "seg_classes": ["background", "mass"],
+        "cls_classes": ["no mass", "mass"],
+    },
 }
 FILES = ("model_last.pt", "model.pt")
 

@@ -2,6 +2,7 @@
 
 from .case_dataset import CaseDataset
 from .checks import examine_cases
+from .class_names import class_names
 from .datalist import examine_dataset, list_images, load_datalist
 from .dataset import TolerantDataset
 from .describe import digest_of
@@ -14,6 +15,7 @@ __all__ = [
     "DiskCache",
     "MedicalReader",
     "TolerantDataset",
+    "class_names",
     "digest_of",
     "examine_cases",
     "examine_dataset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -42,6 +43,8 @@ class CaseDataset(Dataset):
         cache_dir: Folder for ``"disk"``.
         seed: Of the run.
         num_workers: Threads that fill the memory.
+        passes: For each pass that an epoch makes over the cases, the transforms that follow ``transform`` in it; the
+            cases of the first pass come first. Without any an epoch is one pass.
 
     Raises:
         ConfigError: If ``cache`` is unknown, or ``"disk"`` has no folder.
@@ -55,6 +58,7 @@ class CaseDataset(Dataset):
         cache_dir: PathLike | None = None,
         seed: int = 0,
         num_workers: int = 2,
+        passes: Sequence[Callable] = (),
     ) -> None:
         if cache not in CACHES:
             raise ConfigError(f"unknown cache '{cache}'", expected=", ".join(CACHES), fix='--cache "memory"')
@@ -65,6 +69,7 @@ class CaseDataset(Dataset):
         self.seed = seed
         # Shared, so that workers which live longer than an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._passes = [steps if isinstance(steps, Compose) else Compose(steps) for steps in passes]
         self._cases: Dataset = Dataset(data, transform)
         if cache == "memory":
             self._cases = CacheDataset(data, transform, num_workers=num_workers, progress=True)
@@ -75,9 +80,18 @@ class CaseDataset(Dataset):
         """Tell the epoch, from 1; other epochs draw other random numbers."""
         self._epoch.fill_(epoch)
 
+    def __len__(self) -> int:
+        return len(self.data) * max(1, len(self._passes))
+
     def _transform(self, index: int) -> Any:
-        self.transform.set_random_state(seed=derived_seed(self.seed, int(self._epoch), index))
-        return self._cases[index]
+        seed = derived_seed(self.seed, int(self._epoch), index)
+        self.transform.set_random_state(seed=seed)
+        case = self._cases[index % len(self.data)]
+        if not self._passes:
+            return case
+        steps = self._passes[index // len(self.data)]
+        steps.set_random_state(seed=derived_seed(seed))
+        return steps(copy.deepcopy(case))  # transforms write into meta data, and this may be the cached case
 
 
 class _OnDisk(Dataset):

@@ -19,7 +19,7 @@ __all__ = ["EMPTY_CLASSES", "examine_cases"]
 EMPTY_CLASSES = frozenset(
     ("normal", "no mass", "no lesion", "no finding", "nothing", "none", "negative", "healthy", "background", "absent")
 )
-"""Classes whose mask may be empty; small letters, blanks for underscores and hyphens."""
+"""Classes whose mask may be empty; capitals, underscores and hyphens make no difference."""
 RARE = 0.05
 """Share of the labelled cases below which a class is told to be rare."""
 SPREAD = 5.0
@@ -99,6 +99,7 @@ def _masks(
 ) -> list[Finding]:
     """Whether masks and classes speak of the same thing."""
     unlike, empty = [], []
+    may_be_empty = {_in_small_letters(name) for name in empty_classes}
     for case, fact in zip(cases, facts, strict=True):
         label, lesion = case.get("label_cls"), fact.lesion
         if lesion is None or not isinstance(label, int):
@@ -111,9 +112,14 @@ def _masks(
         # Only a file may be empty by mistake: [] says that somebody looked and found nothing.
         elif not lesion and source and not isinstance(source, Mapping) and 0 <= label < len(classes.get("cls", ())):
             called = classes["cls"][label]
-            if " ".join(called.lower().replace("_", " ").replace("-", " ").split()) not in empty_classes:
+            if _in_small_letters(called) not in may_be_empty:
                 empty.append((str(case["case_id"]), f"{name}: {called}"))
     return finding("class_mask", unlike, len(cases)) + finding("empty_mask", empty, len(cases))
+
+
+def _in_small_letters(name: str) -> str:
+    """With blanks for underscores and hyphens."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def _first(source: Any) -> object:

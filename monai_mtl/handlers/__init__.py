@@ -5,6 +5,8 @@ from .evaluation_report import EvaluationReport
 from .guards import FiniteGradients
 from .prediction_writer import PredictionWriter
 from .progress import TrainingProgress, ValidationSummary
+from .region_report import RegionReport
+from .region_writer import RegionWriter
 from .repeatability import Reseed
 from .resume import SaveLast
 from .training_log import TrainingLog
@@ -17,6 +19,8 @@ __all__ = [
     "ImageStatistics",
     "LossEpoch",
     "PredictionWriter",
+    "RegionReport",
+    "RegionWriter",
     "Reseed",
     "SaveBest",
     "SaveLast",

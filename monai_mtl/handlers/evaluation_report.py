@@ -52,6 +52,9 @@ class EvaluationReport:
         ValueError: If a set of measures is unknown.
     """
 
+    clean = CLEAN
+    """Figures of the subgroups."""
+
     def __init__(
         self,
         output_dir: PathLike,
@@ -106,6 +109,17 @@ class EvaluationReport:
             raise RunError(what, fix="train again with a smaller learning_rate, or name other weights")
 
     def _add_case(self, name: str, output: dict[str, Any]) -> None:
+        row, scores, picture = self._examine(name, output)
+        self._rows.append(row)
+        self._scores.append(scores)
+        path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+        if len(self._pictures) < SHOWN:
+            self._pictures.append(picture)
+
+    def _examine(self, name: str, output: dict[str, Any]) -> tuple[dict[str, Any], CaseScores, Image.Image]:
+        """Row of ``cases.csv``, counts and picture of one case."""
         self._refuse_not_finite(name, output)
         mask, has_seg, has_cls = output["pred"].cpu(), bool(output["seg_annotated"]), bool(output["cls_annotated"])
         truth = torch.as_tensor(output["seg_target"]).cpu()[0] > 0 if has_seg else None
@@ -116,34 +130,34 @@ class EvaluationReport:
                 row["dice"] = round(float(compute_dice(mask[None, None] > 0, truth[None, None]).mean()), 4)
         row |= {f"p({c})": round(float(p), 4) for c, p in zip(self.classes, output["cls"], strict=True)}
         row["label"] = self.classes[int(output["cls_target"])] if has_cls else ""
-        self._rows.append(row)
         image, probability = (np.asarray(torch.as_tensor(output[k]).cpu())[0] for k in ("image", "probability"))
-        self._scores.append(
-            score_case(
-                name,
-                self._patients.get(name, ""),
-                None if truth is None or "seg" not in self.tasks else truth.numpy(),
-                mask.numpy(),
-                probability,
-                float(output["cls"][1]),
-                float(output["cls_target"]) if has_cls and "cls" in self.tasks else math.nan,
-            )
+        scores = score_case(
+            name,
+            self._patients.get(name, ""),
+            None if truth is None or "seg" not in self.tasks else truth.numpy(),
+            mask.numpy(),
+            probability,
+            float(output["cls"][1]),
+            float(output["cls_target"]) if has_cls and "cls" in self.tasks else math.nan,
         )
         caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {float(output['cls'][1]):.2f}"]
         caption.append(f"Dice {row['dice']:.2f}" if row["dice"] != "" else "no annotated lesion")
         picture = draw_case(image, probability, mask.numpy(), None if truth is None else truth.numpy(), caption)
-        path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-        if len(self._pictures) < SHOWN:
-            self._pictures.append(picture)
+        return row, scores, picture
+
+    def _sheet(self) -> Image.Image:
+        return contact_sheet(self._pictures, self.title)
+
+    def _more(self, table: CaseTable) -> dict[str, Any]:
+        """What ``metrics.json`` holds besides."""
+        return {}
 
     def _subgroups(self, table: CaseTable) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for name, values in self._groups.items():
             of_case = [values.get(case, "unknown") for case in table.case_id]
             found[name] = {
-                value: measure_all(table.take(np.flatnonzero(np.array(of_case) == value)), CLEAN, self.draws)
+                value: measure_all(table.take(np.flatnonzero(np.array(of_case) == value)), self.clean, self.draws)
                 for value in sorted(set(of_case))
             }
         return found
@@ -164,12 +178,12 @@ class EvaluationReport:
                 "tables": tables,
                 "interval": f"95 % of {self.draws} draws of patients",
             }
-        write_json(self.output_dir / "metrics.json", content | {"notice": NOTICE})
+        write_json(self.output_dir / "metrics.json", content | self._more(table) | {"notice": NOTICE})
         # Patients are numbered: who they are stays in the data set.
         numbers = {row: str(number + 1) for number, group in enumerate(table.groups) for row in group}
         scores = [one.to_json() | {"patient_id": numbers[row]} for row, one in enumerate(self._scores)]
         write_json(self.output_dir / "scores.json", scores)
-        contact_sheet(self._pictures, self.title).save(self.output_dir / "overview.png")
+        self._sheet().save(self.output_dir / "overview.png")
         logger.info(self.title)
         for line in _table(metrics) if not tables else ():
             logger.info(line)

@@ -85,6 +85,15 @@ class PredictionWriter:
         name = case["case_id"]
         target = self.output_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
+        result, picture = self._write_files(case, output, target)
+        write_json(target.with_name(f"{target.name}.json"), result)
+        self._results.append(result)
+        if len(self._pictures) < SHOWN:
+            self._pictures.append(picture)
+        self._bar.update()
+
+    def _write_files(self, case: dict, output: dict[str, Any], target: Path) -> tuple[dict[str, Any], Image.Image]:
+        """Write the pictures of one case; its result and its overlay."""
         files = {kind: target.with_name(f"{target.name}_{kind}.png") for kind in ("mask", "probability", "overlay")}
         # Arrays of MONAI have x first, pictures have rows first.
         mask = np.asarray(output["pred"], dtype=np.uint8).T
@@ -92,23 +101,25 @@ class PredictionWriter:
         source = Path(case["image"].meta["filename_or_obj"])
         grey, _ = MedicalReader().get_data([source])
         result = {
-            "case_id": name,
+            "case_id": case["case_id"],
             "image": source.name,
             **output["result"],
             "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
             "files": {kind: path.name for kind, path in files.items()},
             "model": self._model,
         }
-        caption = [name, _sentence(result)]
-        picture = draw_case(grey.T, probability, mask, caption=caption)
+        picture = draw_case(grey.T, probability, mask, caption=[case["case_id"], _sentence(result)])
         Image.fromarray(mask * np.uint8(255)).save(files["mask"])
         Image.fromarray(np.round(probability.clip(0, 1) * 65535).astype(np.uint16)).save(files["probability"])
         picture.save(files["overlay"])
-        write_json(target.with_name(f"{target.name}.json"), result)
-        self._results.append(result)
-        if len(self._pictures) < SHOWN:
-            self._pictures.append(picture)
-        self._bar.update()
+        return result, picture
+
+    def _sheet(self) -> Image.Image:
+        return contact_sheet(self._pictures, self._title, truth=False)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.bundle}: first {len(self._pictures)} images"
 
     def finish(self) -> dict[str, Any]:
         """Write the summary, if any case was done.
@@ -123,9 +134,7 @@ class PredictionWriter:
         }
         if self._results:
             write_json(self.output_dir / "results.json", summary)
-            contact_sheet(self._pictures, f"{self.bundle}: first {len(self._pictures)} images", truth=False).save(
-                self.output_dir / "overview.png"
-            )
+            self._sheet().save(self.output_dir / "overview.png")
             logger.info("%d images done", len(self._results))
             logger.info("picture: %s", self.output_dir / "overview.png")
             logger.info("results: %s", self.output_dir / "results.json")

@@ -47,6 +47,12 @@ class WeightsLoader:
 
     def _load(self, engine: Workflow) -> None:
         state, stored = read_weights(self.path)
+        for name, value in self.settings.items():
+            if name in stored and stored[name] != value:
+                raise ConfigError(
+                    f"{self.path} was trained with {name} {stored[name]}, this run has {value}",
+                    fix=f'--{name} "{stored[name]}"',
+                )
         network = getattr(self.network, "module", self.network)
         expected = network.state_dict()
         wrong = [f"missing {k}" for k in expected if k not in state]
@@ -59,10 +65,4 @@ class WeightsLoader:
         if wrong:
             fix = "use the network_def it was trained with"
             raise ConfigError(f"{self.path} belongs to another network", wrong, fix=fix)
-        for name, value in self.settings.items():
-            if name in stored and stored[name] != value:
-                raise ConfigError(
-                    f"{self.path} was trained with {name} {stored[name]}, this run has {value}",
-                    fix=f'--{name} "{stored[name]}"',
-                )
         network.load_state_dict(state)

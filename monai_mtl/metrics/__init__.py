@@ -1,31 +1,37 @@
 """Metrics that say how many cases they stand on and why they are undefined."""
 
 from .case_scores import CaseScores, CaseTable, score_case
+from .class_scores import score_classes
 from .classification import ROCAUC, Accuracy
 from .comparison import nan_is_worst
 from .image_measures import calibration_bins
 from .intervals import measure_all, paired_difference
 from .lesion_measures import froc_curve
 from .measure import Measure, Measured
-from .measures import ACSNET_PAPER, CLEAN, HDS_PAPER, MEASURE_SETS
-from .segmentation import LesionDice
+from .measures import ACSNET_PAPER, CLEAN, CLEAN_CLASSES, HDS_PAPER, MEASURE_SETS, YNET_PAPER
+from .segmentation import LesionDice, MeanIoU, PixelAccuracy
 
 __all__ = [
     "ACSNET_PAPER",
     "CLEAN",
+    "CLEAN_CLASSES",
     "HDS_PAPER",
     "MEASURE_SETS",
     "ROCAUC",
+    "YNET_PAPER",
     "Accuracy",
     "CaseScores",
     "CaseTable",
     "LesionDice",
+    "MeanIoU",
     "Measure",
     "Measured",
+    "PixelAccuracy",
     "calibration_bins",
     "froc_curve",
     "measure_all",
     "nan_is_worst",
     "paired_difference",
     "score_case",
+    "score_classes",
 ]

@@ -15,6 +15,8 @@ __all__ = ["CaseScores", "CaseTable", "score_case"]
 
 CANDIDATE = 0.1
 """Probability above which a connected part of the map is a candidate of the free-response curve."""
+LISTS = ("hits", "false_peaks", "confusion", "probabilities")
+"""Columns that hold several numbers a case."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class CaseScores:
         hits: Best peak probability of a candidate inside each lesion; 0 where there is none.
         false_peaks: Peak probabilities of candidates whose peak lies in no lesion.
         probability: Of class 1 of the image.
-        label: Class of the image, 0 or 1.
+        label: Class of the image, 0 or 1, or of several.
+        confusion: With several classes, pixels by true and by predicted class, row by row.
+        probabilities: With several classes, of each class of the image.
     """
 
     case_id: str
@@ -53,10 +57,13 @@ class CaseScores:
     false_peaks: Sequence[float] = field(default_factory=tuple)
     probability: float = math.nan
     label: float = math.nan
+    confusion: Sequence[int] = field(default_factory=tuple)
+    probabilities: Sequence[float] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
-        """Without the patient, and ``None`` for nan, as JSON has it."""
-        entries = {key: value for key, value in asdict(self).items() if key != "patient_id"}
+        """Without the patient, and without columns of several classes where there are two; ``None`` for nan."""
+        left_out = {"patient_id", *(key for key in ("confusion", "probabilities") if not getattr(self, key))}
+        entries = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in entries.items()}
 
 
@@ -155,9 +162,10 @@ class CaseTable:
         self._columns: dict[str, np.ndarray] = {}
         for one in fields(CaseScores):
             values: Any = [getattr(case, one.name) for case in cases]
-            if one.name in ("hits", "false_peaks"):
+            if one.name in LISTS:
                 column = np.empty(len(values), object)
-                column[:] = [np.asarray(value, float) for value in values]
+                for row, value in enumerate(values):  # in one step numpy takes lists of one length for a table
+                    column[row] = np.asarray(value, float)
             else:
                 column = np.array(values, dtype=str if one.name in ("case_id", "patient_id") else float)
             self._columns[one.name] = column

@@ -1,4 +1,4 @@
-"""Classification metrics of two classes, from probabilities."""
+"""Classification metrics from probabilities."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from .case_metric import CaseMetric
 __all__ = ["ROCAUC", "Accuracy"]
 
 
-class _BinaryMetric(CaseMetric):
+class Accuracy(CaseMetric):
+    """Share of images whose most probable class is right, of equals the first: of two, class 1 only above 0.5.
+
+    Expects ``<task>`` as probabilities ``(K,)`` and ``<task>_target`` as a class index.
+    """
+
     row_width = 2
 
     def row(self, prediction: torch.Tensor, target: torch.Tensor) -> Sequence[float]:
-        """Probability of class 1 and the true class."""
-        return [float(prediction.flatten()[1]), float(target)]
-
-
-class Accuracy(_BinaryMetric):
-    """Share of images whose class is right; class 1 is chosen above (not at) probability 0.5.
-
-    Expects ``<task>`` as probabilities ``(2,)`` and ``<task>_target`` as a class index.
-    """
+        """Largest probability, and whether its class is right."""
+        probabilities = prediction.flatten()
+        return [float(probabilities.max()), float(int(probabilities.argmax()) == int(target))]
 
     def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
         """Share."""
@@ -33,14 +32,20 @@ class Accuracy(_BinaryMetric):
             return math.nan, "no annotated image"
         if not bool(torch.isfinite(rows).all()):
             return math.nan, "a probability is not finite"
-        return float(((rows[:, 0] > 0.5) == (rows[:, 1] > 0.5)).double().mean()), ""
+        return float(rows[:, 1].mean()), ""
 
 
-class ROCAUC(_BinaryMetric):
+class ROCAUC(CaseMetric):
     """Area under the ROC curve (scikit-learn); undefined unless both classes occur.
 
     Expects ``<task>`` as probabilities ``(2,)`` and ``<task>_target`` as a class index.
     """
+
+    row_width = 2
+
+    def row(self, prediction: torch.Tensor, target: torch.Tensor) -> Sequence[float]:
+        """Probability of class 1 and the true class."""
+        return [float(prediction.flatten()[1]), float(target)]
 
     def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
         """Area."""

@@ -2,21 +2,23 @@
 
 The HDS paper's rules (as its code computes them) count an image without a mass as Dice 1 if nothing is predicted, and
 as sensitivity 1 whatever is predicted. Where most images hold no mass this flatters. The ACSNet paper's precision and
-F1 average both classes by their number of images, so the malignant ones hide behind many benign ones. Such figures
-never stand alone.
+F1 average both classes by their number of images, so the malignant ones hide behind many benign ones. The Y-Net paper's
+code divides by one batch too many and counts 0 for a tissue that no image of a batch shows, which understates. Such
+figures never stand alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import class_measures as classes
 from . import image_measures as images
 from . import lesion_measures as lesions
 from .image_measures import BINS
 from .lesion_measures import FROC_POINTS
 from .measure import Measure
 
-__all__ = ["ACSNET_PAPER", "CLEAN", "HDS_PAPER", "MEASURE_SETS"]
+__all__ = ["ACSNET_PAPER", "CLEAN", "CLEAN_CLASSES", "HDS_PAPER", "MEASURE_SETS", "YNET_PAPER"]
 
 _shared = {
     "accuracy": Measure(
@@ -107,9 +109,40 @@ CLEAN: Mapping[str, Measure] = {
 }
 """Figures of which each counts only the cases that can answer its question."""
 
+_several = Measure(classes.accuracy, "share of images whose most probable class is right")
+
+YNET_PAPER: Mapping[str, Measure] = {
+    "overall_accuracy": Measure(classes.of_batches(classes.pixel_accuracy), "share of pixels right, mean over batches"),
+    "class_accuracy": Measure(
+        classes.of_batches(classes.recall_with_absent), "share of a class's pixels found, mean over classes and batches"
+    ),
+    "miou": Measure(
+        classes.of_batches(classes.iou_with_absent), "intersection over union, mean over classes and batches"
+    ),
+    "accuracy": _several,
+}
+"""The rules of the Y-Net paper's code: batches of ten images, the sum divided by one more than there are."""
+
+CLEAN_CLASSES: Mapping[str, Measure] = {
+    "miou": Measure(
+        classes.of_pixels(classes.mean_iou), "intersection over union of all pixels, mean over classes that occur"
+    ),
+    "pixel_accuracy": Measure(classes.of_pixels(classes.pixel_accuracy), "share of pixels right"),
+    "pixel_recall_macro": Measure(
+        classes.of_pixels(classes.mean_recall), "share of a class's pixels found, mean over classes that occur"
+    ),
+    "accuracy": _several,
+    "recall_macro": Measure(classes.recall_macro, "share of a class's images found, mean over classes that occur"),
+    "auc_macro": Measure(classes.auc_macro, "area under the ROC curve of a class against the others, mean"),
+    "brier": Measure(classes.brier, "summed squared errors of the probabilities, mean over images", "lower"),
+}
+"""The same for masks and images with several classes."""
+
 MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
     "clean": CLEAN,
+    "clean_classes": CLEAN_CLASSES,
     "hds_paper": HDS_PAPER,
     "acsnet_paper": ACSNET_PAPER,
+    "ynet_paper": YNET_PAPER,
 }
 """By the name that a config uses."""

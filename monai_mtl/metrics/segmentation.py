@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from monai.metrics import compute_dice
 
 from .case_metric import CaseMetric
+from .class_measures import mean_iou, pixel_accuracy
+from .class_scores import confusion_table
 
-__all__ = ["LesionDice"]
+__all__ = ["LesionDice", "MeanIoU", "PixelAccuracy"]
 
 
 class LesionDice(CaseMetric):
@@ -34,3 +37,48 @@ class LesionDice(CaseMetric):
     def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
         """Mean."""
         return (float(rows.mean()), "") if len(rows) else (math.nan, "no annotated image holds a lesion")
+
+
+class _PixelMetric(CaseMetric):
+    """One table of the pixels of all annotated images, true class by predicted class.
+
+    Expects ``pred`` as class indices ``(H, W)`` and ``<task>_target`` as class indices ``(1, H, W)``.
+
+    Args:
+        classes: Number of classes.
+        task: Task name.
+        prediction_key: Key of the mask.
+    """
+
+    def __init__(self, classes: int, task: str = "seg", prediction_key: str = "pred") -> None:
+        self.classes = classes
+        self.row_width = classes**2
+        super().__init__(task, prediction_key)
+
+    def row(self, prediction: torch.Tensor, target: torch.Tensor) -> Sequence[float]:
+        """Pixels of one image, row by row of the table."""
+        return confusion_table(target[0].cpu().numpy(), prediction.cpu().numpy(), self.classes).reshape(-1).tolist()
+
+    def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
+        """Figure of the summed table."""
+        if not len(rows):
+            return math.nan, "no annotated image"
+        return self.figure(rows.sum(dim=0).reshape(self.classes, self.classes).numpy()), ""
+
+    @staticmethod
+    def figure(table: np.ndarray) -> float:
+        """Of a table ``(K, K)``."""
+        return pixel_accuracy(table)
+
+
+class PixelAccuracy(_PixelMetric):
+    """Share of all pixels whose class is right."""
+
+
+class MeanIoU(_PixelMetric):
+    """Intersection over union of all pixels, mean over the classes that occur in the annotations."""
+
+    @staticmethod
+    def figure(table: np.ndarray) -> float:
+        """Of a table ``(K, K)``."""
+        return mean_iou(table)

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import ConfigError
 from ..layers.esp import DILATIONS, ESPBlock, PostActBlock, conv_norm_act
 from ..layers.pyramid_pooling import PyramidPooling
 
@@ -192,14 +193,15 @@ class YNet(nn.Module):
             state: State dict of a :class:`YNet` with the same arguments but ``cls_classes``.
 
         Raises:
-            ValueError: If it is not one.
+            ConfigError: If it is not one.
         """
         own = {name: value for name, value in self.state_dict().items() if not name.startswith("diagnosis.")}
         given = {name: value for name, value in state.items() if not name.startswith("diagnosis.")}
         wrong = sorted(own.keys() ^ given.keys())
         wrong += [name for name in own.keys() & given.keys() if own[name].shape != given[name].shape]
         if wrong:
-            raise ValueError(f"these weights belong to another YNet; {len(wrong)} differ, first '{wrong[0]}'")
+            what = f"these weights belong to another YNet; {len(wrong)} differ, first '{wrong[0]}'"
+            raise ConfigError(what, fix="use the network_def that they were trained with, cls_classes apart")
         self.load_state_dict(given, strict=False)
 
 

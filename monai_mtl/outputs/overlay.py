@@ -13,7 +13,7 @@ __all__ = ["PREDICTION_COLOUR", "TRUTH_COLOUR", "contact_sheet", "draw_case"]
 
 TRUTH_COLOUR = (0, 190, 255)
 PREDICTION_COLOUR = (255, 140, 0)
-HEIGHT, LINE, GAP = 480, 18, 6
+HEIGHT, LINE, GAP, SQUARE = 480, 18, 6, 12
 
 
 def draw_case(
@@ -58,7 +58,13 @@ def draw_case(
     return sheet
 
 
-def contact_sheet(pictures: Sequence[Image.Image], title: str, truth: bool = True, columns: int = 4) -> Image.Image:
+def contact_sheet(
+    pictures: Sequence[Image.Image],
+    title: str,
+    truth: bool = True,
+    columns: int = 4,
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+) -> Image.Image:
     """Put pictures of cases side by side, with a title and the legend of the colours.
 
     Args:
@@ -66,21 +72,25 @@ def contact_sheet(pictures: Sequence[Image.Image], title: str, truth: bool = Tru
         title: Line above.
         truth: Whether the pictures show an annotation.
         columns: Pictures in a row.
+        legend: Words and their colours, shown as squares, where they are others than those of :func:`draw_case`.
     """
     columns = min(columns, len(pictures))
     width, height = max(p.width for p in pictures) + 2 * GAP, max(p.height for p in pictures) + 2 * GAP
     rows = -(-len(pictures) // columns)
     font, head = ImageFont.load_default(16), 60
-    legend = [("predicted", PREDICTION_COLOUR), ("right half: probability", (255, 220, 120))]
-    legend = [("annotated", TRUTH_COLOUR), *legend] if truth else legend
-    legend_width = 12 + sum(round(font.getlength(text)) + 24 for text, _ in legend)
+    words = list(legend) or [("predicted", PREDICTION_COLOUR), ("right half: probability", (255, 220, 120))]
+    words = [("annotated", TRUTH_COLOUR), *words] if truth and not legend else words
+    legend_width = 12 + sum(round(font.getlength(text)) + 24 + SQUARE + GAP for text, _ in words)
     total = max(columns * width, round(font.getlength(title)) + 20, legend_width)
     sheet = Image.new("RGB", (total, rows * height + head), (12, 12, 12))
     draw = ImageDraw.Draw(sheet)
     draw.text((12, 8), title, fill=(255, 255, 255), font=font)
     x = 12
-    for text, colour in legend:
-        draw.text((x, 32), text, fill=colour, font=font)
+    for text, colour in words:
+        if legend:  # dark colours cannot be read on black
+            draw.rectangle((x, 36, x + SQUARE, 36 + SQUARE), fill=colour)
+            x += SQUARE + GAP
+        draw.text((x, 32), text, fill=(255, 255, 255) if legend else colour, font=font)
         x += round(font.getlength(text)) + 24
     for i, picture in enumerate(pictures):
         sheet.paste(picture, (GAP + i % columns * width, head + GAP + i // columns * height))

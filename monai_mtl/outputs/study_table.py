@@ -19,10 +19,14 @@ PAPER_ORDER = ("dsc", "se", "fpi", "accuracy", "auc", "f1", "recall", "precision
 CLEAN_ORDER = ("dice_lesion", "pixel_sensitivity", "lesion_sensitivity", "false_per_image", "froc")
 CLEAN_ORDER += ("accuracy", "auc", "f1", "recall", "precision", "brier")  # type: ignore[assignment]
 ACSNET_ORDER = ("jaccard", "dice", "accuracy", "precision_weighted", "recall_macro", "f1_weighted")
+YNET_ORDER = ("overall_accuracy", "class_accuracy", "miou", "accuracy")
+CLASSES_ORDER = ("miou", "pixel_accuracy", "pixel_recall_macro", "accuracy", "recall_macro", "auc_macro", "brier")
 COLUMNS: Mapping[str, Sequence[str]] = {
     "hds_paper": PAPER_ORDER,
     "acsnet_paper": ACSNET_ORDER,
+    "ynet_paper": YNET_ORDER,
     "clean": CLEAN_ORDER,
+    "clean_classes": CLASSES_ORDER,
 }
 HDS = ("hds_paper", "clean")
 

@@ -4,10 +4,12 @@ from .balanced_crop import RandBalancedCropd
 from .breast_crop import BreastForeground
 from .intensity import ScaleTo8Bitd
 from .load_mask import LoadMaskd
+from .region_result import MaskFromLogitsd, RegionResultd
 from .resize import SeparableResize, SeparableResized
 from .results import ClassFromProbabilityd, ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 from .tissue_features import DiagnosisFromFeaturesd, TissueFeaturesd
+from .trim import RandTrimd
 from .verify_sha256 import VerifySHA256d
 
 __all__ = [
@@ -19,8 +21,11 @@ __all__ = [
     "ForegroundProbabilityd",
     "ImageResultd",
     "LoadMaskd",
+    "MaskFromLogitsd",
     "MaskFromProbabilityd",
     "RandBalancedCropd",
+    "RandTrimd",
+    "RegionResultd",
     "ScaleTo8Bitd",
     "SeparableResize",
     "SeparableResized",
