@@ -78,7 +78,7 @@ def workflow(folder: Path, names: list[str], kind: str = "train", **overrides) -
 def copied(tmp_path_factory) -> dict[str, Path]:
     """A renamed copy of each bundle, to run in."""
     folder = tmp_path_factory.mktemp("bundles")
-    ignore = shutil.ignore_patterns("*.pt", "eval", "predictions")
+    ignore = shutil.ignore_patterns("*.pt", "training.*", "eval", "predictions")
     return {b.name: Path(shutil.copytree(b.folder, folder / f"copy_of_{b.name}", ignore=ignore)) for b in BUNDLES}
 
 
