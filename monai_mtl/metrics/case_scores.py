@@ -33,14 +33,14 @@ class CaseScores:
         lesions: Connected lesions of the truth.
         lesions_found: Of these, those that the prediction touches.
         false_components: Connected parts of the prediction that touch no lesion.
-        hd95: 95th percentile of the distances between the outlines of truth and prediction, in pixels; the
-            diagonal of the image if nothing was predicted; nan without a lesion.
         hits: Best peak probability of a candidate inside each lesion; 0 where there is none.
         false_peaks: Peak probabilities of candidates whose peak lies in no lesion.
         probability: Of class 1 of the image.
         label: Class of the image, 0 or 1, or of several.
         confusion: With several classes, pixels by true and by predicted class, row by row.
         probabilities: With several classes, of each class of the image.
+        hd95: 95th percentile of the distances between the outlines of truth and prediction, in pixels; the
+            diagonal of the image if nothing was predicted; nan without a lesion.
     """
 
     case_id: str
@@ -52,13 +52,13 @@ class CaseScores:
     lesions: float = math.nan
     lesions_found: float = math.nan
     false_components: float = math.nan
-    hd95: float = math.nan
     hits: Sequence[float] = field(default_factory=tuple)
     false_peaks: Sequence[float] = field(default_factory=tuple)
     probability: float = math.nan
     label: float = math.nan
     confusion: Sequence[int] = field(default_factory=tuple)
     probabilities: Sequence[float] = field(default_factory=tuple)
+    hd95: float = math.nan
 
     def to_json(self) -> dict[str, Any]:
         """Without the patient, and without columns of several classes where there are two; ``None`` for nan."""
