@@ -15,12 +15,12 @@ __all__ = ["RandTrimd"]
 
 
 class RandTrimd(RandomizableTransform, MapTransform):
-    """Cuts the same random margin off opposite sides and brings what is left back to the old size.
+    """Cuts the same random margin off opposite sides and brings what is left back to the old size and type.
 
     Top and bottom lose the same, left and right lose the same; each of the two margins is drawn for itself.
 
     Args:
-        keys: Arrays ``(C, H, W)`` to trim alike.
+        keys: Tensors ``(C, H, W)`` to trim alike.
         max_trim: Largest margin in pixels.
         prob: Probability.
         mode: Interpolation of each key, as MONAI's ``Resize`` names it.
@@ -71,5 +71,6 @@ class RandTrimd(RandomizableTransform, MapTransform):
         for key, mode in self.key_iterator(d, self.mode):
             height, width = d[key].shape[1:]
             kept = d[key][:, top : height - top, left : width - left]
-            d[key] = Resize((height, width), mode=mode)(kept)
+            # Resize gives float32; one type, else workers cannot put tiles that were trimmed beside others.
+            d[key] = Resize((height, width), mode=mode)(kept).to(d[key].dtype)
         return d

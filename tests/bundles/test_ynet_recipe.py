@@ -78,6 +78,16 @@ def test_an_epoch_shows_every_tile_enlarged_and_plain_and_as_it_is_in_validation
     assert len(offsets) == 8
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_tiles_of_both_passes_trimmed_or_not_come_in_one_batch(workers):
+    parser = workflow(BUNDLE, ["train"], **TILES, **NARROW, num_workers=workers).parser
+    dataset, loader = content(parser, "train#dataset", "train#dataloader")
+    batches = list(loader)
+    assert sum(len(batch["case_id"]) for batch in batches) == len(dataset)
+    assert {batch["label_seg"].dtype for batch in batches} == {torch.uint8}
+    assert {batch["image"].dtype for batch in batches} == {torch.float32}
+
+
 def test_sgd_and_steps_are_the_authors():
     parser = workflow(BUNDLE, ["train"], **NARROW).parser
     optimizer, schedule, batch, epochs = content(parser, "optimizer", "lr_scheduler", "batch_size", "max_epochs")

@@ -29,6 +29,7 @@ def test_the_same_margin_goes_from_opposite_sides_and_the_size_stays():
         assert float(done["image"][0, 0, 0]) == pytest.approx(top, abs=0.5)
         assert float(done["image"][1, 0, -1]) == pytest.approx(39 - left, abs=0.5)
         assert torch.equal(torch.as_tensor(done["mask"]), case()["mask"])  # its border is in the middle
+        assert {name: done[name].dtype for name in done} == {"image": torch.float32, "mask": torch.uint8}
     assert len(margins) > 20
     assert max(max(pair) for pair in margins) == 10
 
