@@ -20,9 +20,9 @@ from .bundle.export import ExportedNetwork, find_export
 from .bundle.export.record import network_settings
 from .bundle.opening import component, open_bundle, start_handlers
 from .data import list_images
-from .engines import bf16_units
 from .errors import ConfigError, MonaiMtlError, own_error
 from .handlers import PredictionWriter
+from .precision import bf16_units
 
 __all__ = ["Predictor"]
 

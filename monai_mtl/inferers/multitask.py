@@ -17,7 +17,7 @@ from monai.inferers import Inferer, sliding_window_inference
 from monai.utils import ensure_tuple
 from torch import Tensor
 
-from ..engines.precision import Precision
+from ..precision import Precision
 
 __all__ = ["MultiTaskInferer"]
 
@@ -130,6 +130,7 @@ class MultiTaskInferer(Inferer):
 
 def _in_precision(network: Callable[..., dict[str, Tensor]], precision: Precision) -> Callable[..., dict[str, Tensor]]:
     def run(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """As the network, with outputs in float32."""
         with precision.autocast():
             outputs = network(*args, **kwargs)
         return {name: value.float() if value.is_floating_point() else value for name, value in outputs.items()}

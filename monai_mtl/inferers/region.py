@@ -17,7 +17,7 @@ from monai.inferers import Inferer, sliding_window_inference
 from monai.utils import ensure_tuple_rep
 from torch import Tensor
 
-from ..engines.precision import Precision
+from ..precision import Precision
 
 __all__ = ["RegionInferer", "region_probability"]
 

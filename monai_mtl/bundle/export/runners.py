@@ -13,8 +13,8 @@ import torch
 from monai.config import PathLike
 from torch import Tensor
 
-from ...engines.precision import bf16_units
 from ...errors import ConfigError, MissingError
+from ...precision import bf16_units
 from .extras import need
 
 __all__ = ["BACKENDS", "ExportedNetwork", "require_precision"]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from monai_mtl import precision as module
 from monai_mtl.engines import Precision, bf16_units
-from monai_mtl.engines import precision as module
 from monai_mtl.errors import ConfigError
 from monai_mtl.inferers import MultiTaskInferer
 

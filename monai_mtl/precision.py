@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from ..errors import ConfigError
+from .errors import ConfigError
 
 __all__ = ["PRECISIONS", "Precision", "bf16_units"]
 
