@@ -85,6 +85,7 @@ class TissueDiagnosis(nn.Module):
         optimizer = torch.optim.LBFGS(self.parameters(), max_iter=max_iter, line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
+            """Loss of all regions, with its gradients."""
             optimizer.zero_grad()
             penalty = sum(p.square().sum() for p in self.parameters() if p.ndim > 1)
             loss = F.cross_entropy(self(features)["cls"], labels) + weight_decay / 2 * penalty

@@ -60,7 +60,7 @@ class _Encoder(nn.Module):
         self.level3 = _Level(2 * width, 2 * width, depth, block)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps at a half, a quarter and an eighth of the size."""
+        """``(B, C, H, W)`` to maps at a half, a quarter and an eighth of the size, ``(B, C', h, w)`` each."""
         fine = self.stem(image)
         middle = self.level2(fine)
         return fine, middle, self.level3(middle)
