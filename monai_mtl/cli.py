@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the run failed, 2 a mistake in settings, data or paths, 13
 
 from __future__ import annotations
 
-import inspect
 import json as json_format
 import logging
 import sys
@@ -15,7 +14,8 @@ from typing import Any
 
 import fire
 
-from .errors import ConfigError, MonaiMtlError, RunError, own_error
+from .cli_settings import bundle_folder, reading_of, refuse_unknown, study_settings
+from .errors import MonaiMtlError, RunError, own_error
 
 __all__ = ["ablate", "check", "crossval", "export", "infer", "main"]
 
@@ -51,9 +51,9 @@ def check(
     from .data import examine_dataset
     from .data.hashes import write_datalist
 
-    given = {"classes": bundle} if isinstance(bundle, dict) else _settings_of(str(bundle), str(data))
+    given = {"classes": bundle} if isinstance(bundle, dict) else reading_of(str(bundle), str(data))
     arguments = given | settings
-    _refuse_unknown(arguments, examine_dataset)
+    refuse_unknown(arguments, examine_dataset)
     sections, report = examine_dataset(str(data), **{**arguments, "output_dir": output})
     if json:
         sys.stdout.write(json_format.dumps(report.to_json(), indent=4) + "\n")
@@ -99,8 +99,8 @@ def crossval(
     from .outputs.study_table import fold_table, write_study
     from .study import measure_sets, perform, pool, run_folds
 
-    folder = _bundle_folder(bundle)
-    overlays, given = _study_settings(folder, data, recipe, quick, settings)
+    folder = bundle_folder(bundle)
+    overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "crossval"
     runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
     tables = {run.name: perform(folder, run, place) for run in runs}
@@ -135,8 +135,8 @@ def ablate(
     from .outputs.study_table import variant_table, write_study
     from .study import ablation_runs, measure_sets, perform
 
-    folder = _bundle_folder(bundle)
-    overlays, given = _study_settings(folder, data, recipe, quick, settings)
+    folder = bundle_folder(bundle)
+    overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "ablation"
     tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
     content = variant_table(tables, draws, measure_sets(folder))
@@ -169,7 +169,7 @@ def infer(
     from .predictor import Predictor
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    predictor = Predictor(_bundle_folder(bundle), weights, backend, precision, **settings)
+    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, **settings)
     several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
     return RunError.exit_code if predictor.run(several, str(output))["failed"] else 0
 
@@ -198,13 +198,12 @@ def export(
     from .exporting import export_bundle
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    path = export_bundle(_bundle_folder(bundle), weights, backend, precision, data, **settings)
+    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, **settings)
     sys.stdout.write(f"{path}\njudged: {path.with_suffix('.json')}\n")
     return 0
 
 
 VERBS = {"check": check, "crossval": crossval, "ablate": ablate, "infer": infer, "export": export}
-QUICK = {"max_epochs": 4, "val_interval": 2}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -230,64 +229,6 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _bundle_folder(bundle: str) -> Path:
-    from .registry import find_bundles
-
-    folder = Path(bundle)
-    if not (folder / "configs" / "train.json").is_file():
-        found = {one.name: one.folder for one in find_bundles()}
-        if bundle not in found:
-            raise ConfigError(
-                f"there is no bundle {bundle}",
-                expected=" | ".join(found),
-                fix="name one of these, or a bundle's folder",
-            )
-        folder = found[bundle]
-    return folder.resolve()
-
-
-def _study_settings(
-    folder: Path, data: str | None, recipe: str | None, quick: bool, settings: dict[str, Any]
-) -> tuple[list[str], dict[str, Any]]:
-    """Overlays and settings of every run of a study; refuses settings that the config does not have."""
-    from monai.bundle import ConfigParser
-
-    from .bundle.startup import check_settings
-
-    logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
-    overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
-    if missing := [name for name in overlays if not (folder / "configs" / name).is_file()]:
-        raise ConfigError(f"{folder.name} has no recipe {Path(missing[0]).stem}", expected="a file in its configs/")
-    files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
-    check_settings(ConfigParser.load_config_files(files), settings)
-    given = {**(QUICK if quick else {}), **settings}
-    return overlays, given if data is None else {"dataset_dir": str(Path(data).expanduser().resolve()), **given}
-
-
 def _tell(lines: Sequence[str], place: Path) -> int:
     sys.stdout.write("\n".join(lines) + f"\ntable: {place / 'table.md'}\n")
     return 0
-
-
-def _settings_of(bundle: str, data: str) -> dict[str, Any]:
-    """How the train.json of a bundle reads a data set."""
-    from monai.bundle import ConfigParser
-
-    folder = _bundle_folder(bundle)
-    parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
-    parser["bundle_root"], parser["dataset_dir"] = str(folder), data
-    node = parser["datalist"]
-    names = [name for name in node if not name.startswith("_") and name not in ("dataset_dir", "output_dir", "check")]
-    return {name: parser.get_parsed_content(f"datalist#{name}") for name in names}
-
-
-def _refuse_unknown(arguments: dict[str, Any], function: Any) -> None:
-    known = [name for name in inspect.signature(function).parameters if name not in ("dataset_dir", "output_dir")]
-    unknown = [name for name in arguments if name not in known]
-    if unknown:
-        raise ConfigError(f"there is no setting {', '.join(unknown)}", expected=", ".join(known), fix="correct it")
-    classes = arguments.get("classes")
-    if not isinstance(classes, dict) or not all(isinstance(names, (list, tuple)) for names in classes.values()):
-        raise ConfigError(
-            f"classes are not understood: {classes}", expected='{"seg": ["background", "mass"]}', fix="quote them so"
-        )

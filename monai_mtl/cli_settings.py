@@ -1,0 +1,107 @@
+"""What the words of a command mean: which bundle, which configs, which settings. Starts without torch."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+__all__ = ["bundle_folder", "reading_of", "refuse_unknown", "study_settings"]
+
+QUICK = {"max_epochs": 4, "val_interval": 2}
+"""Settings of a study that only shows that all works."""
+
+
+def bundle_folder(bundle: str) -> Path:
+    """Folder of a bundle.
+
+    Args:
+        bundle: Name of one that comes with the package, or a folder.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    from .registry import find_bundles
+
+    folder = Path(bundle)
+    if not (folder / "configs" / "train.json").is_file():
+        found = {one.name: one.folder for one in find_bundles()}
+        if bundle not in found:
+            raise ConfigError(
+                f"there is no bundle {bundle}",
+                expected=" | ".join(found),
+                fix="name one of these, or a bundle's folder",
+            )
+        folder = found[bundle]
+    return folder.resolve()
+
+
+def study_settings(
+    folder: Path, data: str | None, recipe: str | None, quick: bool, settings: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any]]:
+    """Overlays and settings of every run of a study.
+
+    Args:
+        folder: Of the bundle.
+        data: Folder with a data set; that of the bundle by default.
+        recipe: Overlay of all runs, a name in the bundle's ``configs/``.
+        quick: Whether the runs only show that all works.
+        settings: Overrides of train.json.
+
+    Raises:
+        ConfigError: If there is no such recipe, or the config has no such setting.
+    """
+    from monai.bundle import ConfigParser
+
+    from .bundle.startup import check_settings
+
+    logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
+    overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
+    if missing := [name for name in overlays if not (folder / "configs" / name).is_file()]:
+        raise ConfigError(f"{folder.name} has no recipe {Path(missing[0]).stem}", expected="a file in its configs/")
+    files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
+    check_settings(ConfigParser.load_config_files(files), settings)
+    given = {**(QUICK if quick else {}), **settings}
+    return overlays, given if data is None else {"dataset_dir": str(Path(data).expanduser().resolve()), **given}
+
+
+def reading_of(bundle: str, data: str) -> dict[str, Any]:
+    """Arguments of ``load_datalist`` with which the train.json of a bundle reads a data set.
+
+    Args:
+        bundle: As :func:`bundle_folder` takes it.
+        data: Folder with the data set.
+    """
+    from monai.bundle import ConfigParser
+
+    folder = bundle_folder(bundle)
+    parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
+    parser["bundle_root"], parser["dataset_dir"] = str(folder), data
+    node = parser["datalist"]
+    names = [name for name in node if not name.startswith("_") and name not in ("dataset_dir", "output_dir", "check")]
+    return {name: parser.get_parsed_content(f"datalist#{name}") for name in names}
+
+
+def refuse_unknown(arguments: Mapping[str, Any], function: Any) -> None:
+    """Refuse arguments that a function does not take, and classes that are no lists of names.
+
+    Args:
+        arguments: By name.
+        function: That shall be called with them.
+
+    Raises:
+        ConfigError: If one is wrong.
+    """
+    known = [name for name in inspect.signature(function).parameters if name not in ("dataset_dir", "output_dir")]
+    unknown = [name for name in arguments if name not in known]
+    if unknown:
+        raise ConfigError(f"there is no setting {', '.join(unknown)}", expected=", ".join(known), fix="correct it")
+    classes = arguments.get("classes")
+    if not isinstance(classes, dict) or not all(isinstance(names, (list, tuple)) for names in classes.values()):
+        raise ConfigError(
+            f"classes are not understood: {classes}", expected='{"seg": ["background", "mass"]}', fix="quote them so"
+        )
