@@ -24,38 +24,15 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-SMALL = {
-    "acsnet_busi": {
-        "image_size": [64, 64],
-        "network_def#width": 16,
-        "batch_size": 3,
-        "max_epochs": 6,
-        "val_interval": 2,
-    },
+SETTINGS = {"batch_size": 3, "max_epochs": 6, "val_interval": 2}
+CLASSES = {"seg_classes": ["background", "mass"], "cls_classes": ["no mass", "mass"]}
+"""Of the synthetic data, of which half have an empty mask."""
+NARROW = {
     "hds_inbreast": {
-        "image_size": [128, 128],
-        "patch_size": [128, 128],
         "network_def#widths": [4, 4, 4, 4, 4],
         "network_def#bottom_width": 4,
         "network_def#depths": 1,
         "network_def#cls_max_width": 4,
-        "batch_size": 3,
-        "max_epochs": 6,
-        "val_interval": 2,
-    },
-    "ynet_biopsy": {
-        "image_size": [64, 64],
-        "zoomed_size": [96, 96],
-        "zoomed_area": [80, 80],
-        "max_trim": 4,
-        "network_def#width": 16,
-        "network_def#depth": 1,
-        "batch_size": 3,
-        "max_epochs": 6,
-        "val_interval": 2,
-        # Of the synthetic data, which declare none.
-        "seg_classes": ["background", "mass"],
-        "cls_classes": ["no mass", "mass"],
     },
 }
 FILES = ("model_last.pt", "model.pt")
@@ -102,6 +79,8 @@ def main(bundle: str = "hds_inbreast", kills: int = 100, workers: int = 0, seed:
 
 
 def _start(bundle: str, data: Path, models: Path, workers: int, resume: bool) -> int:
+    from tests.small_runs import SMALL_RUNS
+
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -110,7 +89,8 @@ def _start(bundle: str, data: Path, models: Path, workers: int, resume: bool) ->
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
-        _train(ROOT / "bundles" / bundle, data, models, num_workers=workers, resume=resume, **SMALL[bundle])
+        settings = {**SMALL_RUNS[bundle], **NARROW.get(bundle, {}), **SETTINGS, **CLASSES}
+        _train(ROOT / "bundles" / bundle, data, models, num_workers=workers, resume=resume, **settings)
         os._exit(0)
     finally:
         os._exit(1)

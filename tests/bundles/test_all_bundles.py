@@ -20,6 +20,7 @@ from monai_mtl.metrics import MEASURE_SETS, CaseTable, measure_all
 from monai_mtl.registry import Bundle, find_bundles
 
 from ..conftest import DATA, ROOT
+from ..small_runs import SMALL_RUNS
 
 BUNDLES = find_bundles(ROOT)
 CONFIGS = ("metadata", "train", "evaluate", "inference", "demo", "demo_inference", "multi_gpu_train")
@@ -28,22 +29,15 @@ FILES = [
     *("configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE"),
     *("sample_data/dataset.json", "sample_data/PROVENANCE.md"),
 ]
-SHORT = {
-    "acsnet_busi": {"image_size": [64, 64], "network_def#width": 16, "max_epochs": 2, "val_interval": 1},
-    "hds_inbreast": {"image_size": [128, 128], "patch_size": [128, 128], "max_epochs": 2, "val_interval": 1},
+MORE = {
+    # Those that the sample data declare; a folder of images alone cannot.
     "ynet_biopsy": {
-        "image_size": [64, 64],
-        "zoomed_size": [96, 96],
-        "zoomed_area": [80, 80],
-        "max_trim": 4,
-        "network_def#width": 16,
-        "network_def#depth": 1,
-        "max_epochs": 2,
-        "val_interval": 1,
-        # Those that the sample data declare; a folder of images alone cannot.
         "seg_classes": ["background", "gland"],
         "cls_classes": ["normal", "polyp", "low_grade_in", "high_grade_in", "adenocarcinoma", "serrated_adenoma"],
     },
+}
+SHORT = {
+    name: {**small, **MORE.get(name, {}), "max_epochs": 2, "val_interval": 1} for name, small in SMALL_RUNS.items()
 }
 """What makes a run of a bundle take seconds."""
 REACH = {
