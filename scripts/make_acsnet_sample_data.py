@@ -8,13 +8,12 @@
 from __future__ import annotations
 
 import csv
-import json
-import shutil
 from pathlib import Path
 
 import fire
 import numpy as np
 from PIL import Image
+from sample_folder import begin, finish
 
 SPLITS = {
     "training": ["0847", "0879", "0884", "0889", "0912", "1045", "0261", "0269", "0335", "0344", "0364", "0576"],
@@ -53,24 +52,20 @@ def make(source: str, target: str = "bundles/acsnet_busi/sample_data") -> None:
     root, out = Path(source), Path(target)
     with (root / "labels.csv").open(newline="") as file:
         rows = {row["patient"]: row for row in csv.DictReader(file)}
-    shutil.rmtree(out, ignore_errors=True)
-    for folder in ("images", "masks"):
-        (out / folder).mkdir(parents=True)
+    begin(out)
     sections = {name: [_case(rows[one], root, out) for one in patients] for name, patients in SPLITS.items()}
     counts = "; ".join(
         f"{name}: {len(cases)} patients, {sum(c['label_cls'] for c in cases)} malignant"
         for name, cases in sections.items()
     )
-    content = {
+    facts = {
         "name": "BUS-BRA, 20 ultrasound images",
         "licence": "CC BY 4.0",
         "reference": "doi 10.5281/zenodo.8231412",
         "classes": {"seg": ["background", "lesion"], "cls": CLASSES},
-        **sections,
     }
     marked = sum(case["calipers"] == "yes" for cases in sections.values() for case in cases)
-    (out / "dataset.json").write_text(json.dumps(content, indent=4) + "\n")
-    (out / "PROVENANCE.md").write_text(PROVENANCE.format(counts=counts + ".", marked=marked))
+    finish(out, facts, sections, PROVENANCE.format(counts=counts + ".", marked=marked))
     print(counts)
 
 

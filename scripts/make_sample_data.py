@@ -9,13 +9,13 @@ seen them; 30 images of 15 patients, half of them with a mass, split by patient.
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from pathlib import Path
 
 import fire
 import numpy as np
 from PIL import Image
+from sample_folder import begin, finish
 
 FOLD = "3"
 SPLITS = {
@@ -51,9 +51,7 @@ def make(source: str, target: str = "bundles/hds_inbreast/sample_data") -> None:
     root, out = Path(source), Path(target)
     with (root / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["fold"] == FOLD and row["modality"] == "DM"]
-    shutil.rmtree(out, ignore_errors=True)
-    for folder in ("images", "masks"):
-        (out / folder).mkdir(parents=True)
+    begin(out)
     sections = {
         name: [_case(row, root, out) for row in rows if row["patient"] in patients] for name, patients in SPLITS.items()
     }
@@ -62,15 +60,13 @@ def make(source: str, target: str = "bundles/hds_inbreast/sample_data") -> None:
         f"{sum(c['label_cls'] for c in cases)} with a mass"
         for name, cases in sections.items()
     )
-    content = {
+    facts = {
         "name": "CDD-CESM, 30 digital mammograms of fold 3",
         "licence": "CC BY 4.0",
         "reference": "doi 10.7937/29kw-ae92",
         "classes": {"seg": ["background", "mass"], "cls": ["no mass", "mass"]},
-        **sections,
     }
-    (out / "dataset.json").write_text(json.dumps(content, indent=4) + "\n")
-    (out / "PROVENANCE.md").write_text(PROVENANCE.format(counts=counts + "."))
+    finish(out, facts, sections, PROVENANCE.format(counts=counts + "."))
     print(counts)
 
 

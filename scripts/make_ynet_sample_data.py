@@ -10,13 +10,13 @@ without diagnoses, in the form of their lists. Images of one case or slide are i
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from pathlib import Path
 
 import fire
 import numpy as np
 from PIL import Image
+from sample_folder import begin, finish
 
 BUNDLE = Path("bundles/ynet_biopsy")
 SIDE = 384
@@ -80,9 +80,7 @@ def make(colorectal: str, tiles: str, target: str = str(BUNDLE)) -> None:
 def _colorectal(root: Path, out: Path) -> str:
     with (root / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    shutil.rmtree(out, ignore_errors=True)
-    for folder in ("images", "masks"):
-        (out / folder).mkdir(parents=True)
+    begin(out)
     sections = {
         name: [_case(row, root, out) for case in cases for row in rows if row["case"] == case]
         for name, cases in SPLITS.items()
@@ -91,15 +89,13 @@ def _colorectal(root: Path, out: Path) -> str:
         f"{name}: {len(cases)} images of {len({case['patient_id'] for case in cases})} cases"
         for name, cases in sections.items()
     )
-    content = {
+    facts = {
         "name": "EBHI-SEG, 18 images of colorectal biopsies",
         "licence": "CC BY 4.0",
         "reference": "doi 10.6084/m9.figshare.21540159",
         "classes": {"seg": ["background", "gland"], "cls": GRADES},
-        **sections,
     }
-    (out / "dataset.json").write_text(json.dumps(content, indent=4) + "\n")
-    (out / "PROVENANCE.md").write_text(PROVENANCE.format(counts=counts + ".", side=SIDE))
+    finish(out, facts, sections, PROVENANCE.format(counts=counts + ".", side=SIDE))
     return counts
 
 
