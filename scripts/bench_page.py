@@ -86,7 +86,8 @@ def told(entry: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
     busy = f" Measured beside other work: {where['busy']}." if where["busy"] else ""
     load = f"; load average before {where['load']}" if "load" in where else ""
-    return f"{where['processor']}; {where['threads']} threads; {versions}{load}.{busy}"
+    threads = f"{where['threads']} thread{'' if where['threads'] == 1 else 's'}"
+    return f"{where['processor']}; {threads}; {versions}{load}.{busy}"
 
 
 def table(title: str, part: dict[str, Any]) -> list[str]:
