@@ -29,7 +29,7 @@ def run(where: Path, *words: str) -> subprocess.CompletedProcess:
 @pytest.fixture
 def root(tmp_path) -> Path:
     """A clone: the collection's bundles below a folder, without what runs have written."""
-    ignore = shutil.ignore_patterns("*.pt", "eval", "predictions")
+    ignore = shutil.ignore_patterns("*.pt", "training.*", "eval", "predictions")
     shutil.copytree(ROOT / "bundles", tmp_path / "bundles", ignore=ignore)
     return tmp_path
 
