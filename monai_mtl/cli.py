@@ -75,6 +75,7 @@ def crossval(
     output: str | None = None,
     folds: Sequence[int] | int = (0, 1, 2, 3, 4),
     recipe: str | None = None,
+    ablations: Sequence[str] | str = (),
     quick: bool = False,
     draws: int = 1000,
     **settings: Any,
@@ -89,6 +90,8 @@ def crossval(
         output: Folder to write to; eval/crossval of the bundle by default.
         folds: Which folds.
         recipe: Name of an overlay in the bundle's configs that fits the data, such as cdd_cesm.
+        ablations: Names of overlays in the bundle's configs/ablations, to do the same folds with each; then
+            ablations/table.md holds their differences to the whole method, over the cases of all folds.
         quick: A few epochs on small images, to see it work.
         draws: Draws of an interval.
         **settings: Overrides of train.json, such as --max_epochs 200.
@@ -96,17 +99,27 @@ def crossval(
     Returns:
         Exit code.
     """
-    from .outputs.study_table import fold_table, write_study
-    from .study import measure_sets, perform, pool, run_folds
+    from .outputs.study_table import fold_table, variant_table, write_study
+    from .study import ablation_overlay, measure_sets, perform, pool, run_folds
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "crossval"
-    runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
-    tables = {run.name: perform(folder, run, place) for run in runs}
+    chosen = [folds] if isinstance(folds, int) else list(folds)
+    names = [ablations] if isinstance(ablations, str) else list(ablations)
+    variants = {name: ablation_overlay(folder, name) for name in names}
+    runs = run_folds(chosen, overlays, named_split=False, **given)
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
-    content = fold_table(tables, pool(tables), draws, measure_sets(folder))
-    return _tell(write_study(content, title, place), place)
+    tables = {run.name: perform(folder, run, place) for run in runs}
+    pooled = {"full": pool(tables)}
+    lines = write_study(fold_table(tables, pooled["full"], draws, measure_sets(folder)), title, place)
+    for name, overlay in variants.items():
+        others = run_folds(chosen, (*overlays, overlay), named_split=False, **given)
+        pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
+    if variants:
+        content = variant_table(pooled, draws, measure_sets(folder))
+        lines += ["", *write_study(content, f"{title}, and ablations", place / "ablations")]
+    return _tell(lines, place)
 
 
 def ablate(
