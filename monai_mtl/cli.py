@@ -163,6 +163,7 @@ def infer(
     weights: str | None = None,
     backend: str = "torch",
     precision: str = "auto",
+    recipe: str | None = None,
     **settings: Any,
 ) -> int:
     """Predict images with reading, network and writing at the same time; the files are those of inference.json.
@@ -174,6 +175,8 @@ def infer(
         weights: Weights file; that of inference.json by default.
         backend: torch; or onnx or openvino, after export.
         precision: auto, fp32, bf16, fp16; with openvino also int8.
+        recipe: Name of an overlay on inference.json in the bundle's configs; shipped_inference takes the weights that
+            come with the bundle, where there are any.
         **settings: Overrides of inference.json, such as --image_size "[256, 128]".
 
     Returns:
@@ -182,7 +185,7 @@ def infer(
     from .predictor import Predictor
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, **settings)
+    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, recipe=recipe, **settings)
     several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
     return RunError.exit_code if predictor.run(several, str(output))["failed"] else 0
 
@@ -193,6 +196,7 @@ def export(
     weights: str | None = None,
     backend: str = "onnx",
     precision: str = "fp32",
+    recipe: str | None = None,
     **settings: Any,
 ) -> int:
     """Write a trained network as ONNX or OpenVINO beside its weights, if labelled images show that it answers alike.
@@ -203,6 +207,7 @@ def export(
         weights: Weights file; models/model.pt of the bundle by default.
         backend: onnx or openvino.
         precision: fp32; with openvino also bf16 or int8.
+        recipe: Name of an overlay on train.json that the weights were trained with, such as cdd_cesm.
         **settings: Overrides of train.json that the weights were trained with, such as --image_size "[256, 128]".
 
     Returns:
@@ -211,7 +216,7 @@ def export(
     from .exporting import export_bundle
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, **settings)
+    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, recipe=recipe, **settings)
     sys.stdout.write(f"{path}\njudged: {path.with_suffix('.json')}\n")
     return 0
 
