@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .bundle.settings import check_settings, did_you_mean, merged
 from .errors import ConfigError
+from .registry import find_bundles
 
-__all__ = ["bundle_folder", "reading_of", "refuse_unknown", "study_settings"]
+__all__ = ["bundle_folder", "config_files", "reading_of", "refuse_unknown", "study_settings"]
 
 QUICK = {"max_epochs": 4, "val_interval": 2}
 """Settings of a study that only shows that all works."""
@@ -25,8 +27,6 @@ def bundle_folder(bundle: str) -> Path:
     Raises:
         ConfigError: If there is none.
     """
-    from .registry import find_bundles
-
     folder = Path(bundle)
     if not (folder / "configs" / "train.json").is_file():
         found = {one.name: one.folder for one in find_bundles()}
@@ -34,10 +34,29 @@ def bundle_folder(bundle: str) -> Path:
             raise ConfigError(
                 f"there is no bundle {bundle}",
                 expected=" | ".join(found),
-                fix="name one of these, or a bundle's folder",
+                fix=did_you_mean(bundle, found) or "name one of these, or a bundle's folder",
             )
         folder = found[bundle]
     return folder.resolve()
+
+
+def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Configs of a bundle by name.
+
+    Args:
+        folder: Of the bundle.
+        names: Of files in its ``configs/``.
+
+    Raises:
+        ConfigError: If there is no such file.
+    """
+    files = [folder / "configs" / name for name in names]
+    for file in files:
+        if not file.is_file():
+            known = sorted(one.stem for one in file.parent.glob("*.json") if one.stem != "metadata")
+            fix = did_you_mean(file.stem, known) or "name one of these"
+            raise ConfigError(f"{folder.name} has no recipe {file.stem}", expected=", ".join(known), fix=fix)
+    return files
 
 
 def study_settings(
@@ -55,16 +74,9 @@ def study_settings(
     Raises:
         ConfigError: If there is no such recipe, or the config has no such setting.
     """
-    from monai.bundle import ConfigParser
-
-    from .bundle.startup import check_settings
-
     logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
     overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
-    if missing := [name for name in overlays if not (folder / "configs" / name).is_file()]:
-        raise ConfigError(f"{folder.name} has no recipe {Path(missing[0]).stem}", expected="a file in its configs/")
-    files = [str(folder / "configs" / name) for name in ("train.json", *overlays)]
-    check_settings(ConfigParser.load_config_files(files), settings)
+    check_settings(merged(config_files(folder, ["train.json", *overlays])), settings)
     given = {**(QUICK if quick else {}), **settings}
     return overlays, given if data is None else {"dataset_dir": str(Path(data).expanduser().resolve()), **given}
 
@@ -99,7 +111,8 @@ def refuse_unknown(arguments: Mapping[str, Any], function: Any) -> None:
     known = [name for name in inspect.signature(function).parameters if name not in ("dataset_dir", "output_dir")]
     unknown = [name for name in arguments if name not in known]
     if unknown:
-        raise ConfigError(f"there is no setting {', '.join(unknown)}", expected=", ".join(known), fix="correct it")
+        fix = did_you_mean(unknown[0], known) or "use one of these"
+        raise ConfigError(f"there is no setting {', '.join(unknown)}", expected=", ".join(known), fix=fix)
     classes = arguments.get("classes")
     if not isinstance(classes, dict) or not all(isinstance(names, (list, tuple)) for names in classes.values()):
         raise ConfigError(

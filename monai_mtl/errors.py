@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "IMAGE_FAULTS",
@@ -45,6 +46,10 @@ class MonaiMtlError(Exception):
         lines = [self.what, *(f"  {item}" for item in shown)]
         lines += [f"  {name}: {text}" for name, text in (("expected", self.expected), ("fix", self.fix)) if text]
         return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs, with all of ``where``."""
+        return {"what": self.what, "where": self.where, "expected": self.expected, "fix": self.fix}
 
 
 class ConfigError(MonaiMtlError, ValueError):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .bundle.running import run_configs
 from .errors import ConfigError
 from .metrics import CaseTable
 from .outputs.result_json import software_versions, write_json
@@ -173,11 +174,4 @@ def _identity(bundle: Path, run: Run, output: Path) -> dict[str, Any]:
 
 
 def _execute(bundle: Path, overlays: Sequence[str], settings: Mapping[str, Any]) -> None:
-    from monai.bundle import ConfigWorkflow
-
-    files = [str(bundle / "configs" / name) for name in overlays]
-    meta = str(bundle / "configs" / "metadata.json")
-    workflow = ConfigWorkflow(files, meta_file=meta, logging_file=False, bundle_root=str(bundle), **settings)
-    workflow.initialize()
-    workflow.run()
-    workflow.finalize()
+    run_configs([bundle / "configs" / name for name in overlays], settings, own_logging=False)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from monai_mtl import cli
 from monai_mtl.data import load_datalist
+from monai_mtl.registry import find_bundles
 
 from .conftest import ROOT
 from .factories import edit_datalist, write_datalist
@@ -130,3 +134,145 @@ def test_an_export_needs_weights_and_labelled_images(tmp_path, capsys):
     code, _, err = run(capsys, "export", "hds_inbreast", "--backend", "openvino", "--precision", "fp64")
     assert code == 2
     assert "error: openvino has no precision 'fp64'" in err
+
+
+def test_bundles_are_listed_without_torch_in_less_than_a_second():
+    code = (
+        "import resource, sys, monai_mtl.cli as cli\n"
+        "try: cli.main(['list'])\n"
+        "except SystemExit as left: assert left.code == 0\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print({'torch', 'monai', 'numpy'} & set(sys.modules), used.ru_utime + used.ru_stime < 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set() True"
+    for bundle in find_bundles(ROOT):
+        assert any(line.split()[:2] == [bundle.name, bundle.state] for line in done.stdout.splitlines())
+
+
+def test_the_list_is_also_json(capsys):
+    code, out, _ = run(capsys, "list", "--json")
+    assert code == 0
+    assert [(one["name"], one["tasks"]) for one in json.loads(out)] == [(b.name, b.tasks) for b in find_bundles(ROOT)]
+
+
+def test_what_nobody_measured_is_told_so(capsys, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "configs").mkdir(parents=True)
+    content = json.loads((ROOT / "bundles" / "acsnet_busi" / "configs" / "metadata.json").read_text())
+    content["eval_metrics"] = {"val_seg_dice": 0.5, "val_cls_auc": None}
+    content["resources"] = {"training": {"memory": "3 GB on a GPU"}}
+    (folder / "configs" / "metadata.json").write_text(json.dumps(content))
+    (folder / "configs" / "train.json").write_text("{}")
+    found = json.loads(run(capsys, "info", folder, "--json")[1])
+    assert found["tasks"] == {"seg": ["lesion"], "cls": ["benign", "malignant"]}
+    assert found["figures"] == {"val_seg_dice": 0.5, "val_cls_auc": "not measured"}
+    assert found["memory"] == {"training": "3 GB on a GPU", "inference": "not measured"}
+    assert found["time"] == {"training": "not measured", "inference": "not measured"}
+    assert found["licence"] == {"code and configs": "not stated", "data": "not stated"}
+    code, out, _ = run(capsys, "info", "hds_inbreast")
+    assert code == 0
+    assert "state        ported" in out
+    assert "code and configs: Apache License Version 2.0\n" in out
+    assert "CC BY 4.0" in out
+    assert "seg: background, mass\n" in out
+    (folder / "configs" / "metadata.json").write_text("{")
+    code, _, err = run(capsys, "info", folder)
+    assert (code, "holds no JSON" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "fix"),
+    [
+        (("train", "hds_inbreast", "--max_epoch", "3"), "there is no setting 'max_epoch'", "did you mean max_epochs?"),
+        (("evaluate", "hds_inbreast", "--checkpiont", "x"), "no setting 'checkpiont'", "did you mean checkpoint?"),
+        (("train", "hds_inbreast", "--recipe", "cdd_cesn"), "has no recipe cdd_cesn", "did you mean cdd_cesm?"),
+        (("demo", "hds_inbrest"), "there is no bundle hds_inbrest", "did you mean hds_inbreast?"),
+        (("train", "ynet_biopsy", "--colour", "1"), "there is no setting 'colour'", "use one of these"),
+        (("check", CLASSES, "docs", "--folds", "1"), "there is no setting folds", "did you mean fold?"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_right_one(capsys, words, what, fix):
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert what in err
+    assert f"fix: {fix}" in err
+    code, out, _ = run(capsys, *words, "--json")
+    assert code == 2
+    assert what in json.loads(out)["error"]["what"]
+    assert json.loads(out)["error"]["fix"] == fix
+
+
+def test_a_misspelt_setting_is_refused_before_anything_heavy_is_imported():
+    code = (
+        "import sys, monai_mtl.cli as cli\n"
+        "try: cli.main(['train', 'hds_inbreast', '--max_epoch', '3'])\n"
+        "except SystemExit as left: print(left.code, {'torch', 'monai', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 set()\n"
+
+
+def test_debug_shows_where_an_error_arose(capsys):
+    code, _, err = run(capsys, "--debug", "train", "hds_inbreast", "--max_epoch", "3")
+    assert code == 2
+    assert "Traceback" in err
+    assert "did you mean max_epochs?" in err
+
+
+def test_other_names_of_options_mean_the_same(tmp_path, capsys):
+    code, _, err = run(capsys, "infer", "hds_inbreast", "--input", tmp_path, "--output=x", "--engine=abacus")
+    assert code == 2
+    assert "unknown backend 'abacus'" in err
+
+
+@pytest.fixture
+def logging_as_before():
+    """A bundle's logging.conf replaces the handlers of the root, whose stream ends with the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+TINY = {
+    "image_size": [128, 128],
+    "patch_size": [128, 128],
+    "batch_size": 3,
+    "interval_draws": 5,
+    "device": "cpu",
+    **SMALL,
+}
+
+
+@pytest.fixture
+def small_run(tmp_path, capsys, logging_as_before) -> tuple[Path, list[str], str]:
+    """Folder of a training of one epoch, the words for more of it, and what it printed."""
+    data = write_datalist(tmp_path / "smith_data", patients=15, sections=False)
+    words = ["hds_inbreast", "--data", data, "--output", tmp_path / "run"]
+    words += [word for name, value in TINY.items() for word in (f"--{name}", value)]
+    code, out, _ = run(capsys, "train", *words, "--max_epochs", "1", "--val_interval", "1")
+    assert code == 0
+    return tmp_path / "run", words, out
+
+
+def test_a_training_and_its_evaluation_show_the_plain_command_first(small_run, capsys):
+    folder, words, out = small_run
+    first = shlex.split(out.splitlines()[0].removeprefix("$ "))
+    assert first[:6] == [
+        *["python", "-m", "monai.bundle", "run", "--config_file"],
+        "bundles/hds_inbreast/configs/train.json",
+    ]
+    options = dict(zip(first[6::2], first[7::2], strict=True))
+    assert options["--ckpt_dir"] == str(folder / "models")
+    assert options["--image_size"] == "[128, 128]"
+    assert out.splitlines()[-2:] == [
+        f"weights: {folder / 'models' / 'model.pt'}",
+        f"curves: {folder / 'models' / 'training.csv'}",
+    ]
+    code, out, err = run(capsys, "evaluate", *words, "--json")
+    assert code == 0
+    told = json.loads(out)  # nothing else reaches stdout
+    assert f"$ {told['command']}" in err
+    assert "'bundles/hds_inbreast/configs/evaluate.json'" in told["command"]
+    assert told["cases"] == json.loads((folder / "eval" / "metrics.json").read_text())["cases"] > 0

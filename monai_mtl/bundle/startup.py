@@ -6,19 +6,18 @@ lines of traceback for a wrong path.
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from monai.bundle import ConfigParser
 
 from ..errors import ConfigError, own_error
 from .root import option_values
+from .settings import check_settings
 
 __all__ = ["check_settings", "start"]
 
@@ -64,35 +63,6 @@ def _prepare_command_line() -> None:
     if files:
         config = ConfigParser.load_config_files(files[0] if len(files) == 1 else files)
         check_settings(config, (name for name in names if name.replace("-", "_") not in allowed))
-
-
-def check_settings(config: dict, names: Iterable[str]) -> None:
-    """Refuse names that a config does not have.
-
-    Args:
-        config: Content of the config files.
-        names: Settings as written in a command line: ``max_epochs``, ``train#trainer#amp``. A new argument
-            of a component (a dictionary with ``_target_``) is allowed, since the component checks it.
-
-    Raises:
-        ConfigError: At the first unknown name, with the nearest known ones.
-    """
-    for name in names:
-        node: Any = config
-        for part in name.replace("::", "#").split("#"):
-            if isinstance(node, dict) and "_target_" in node:
-                break
-            known = list(node) if isinstance(node, dict) else [str(i) for i in range(len(node))]
-            if part not in known:
-                close = difflib.get_close_matches(part, known, n=1, cutoff=0.5)
-                raise ConfigError(
-                    f"there is no setting '{name}'" + (f" (no '{part}' in it)" if part != name else ""),
-                    expected=", ".join(k for k in known if not k.startswith("_")) or "nothing below it",
-                    fix=f"did you mean {close[0]}?" if close else "use one of these",
-                )
-            node = node[part] if isinstance(node, dict) else node[int(part)]
-            if not isinstance(node, (dict, list)):
-                break
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

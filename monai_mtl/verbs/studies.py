@@ -1,0 +1,104 @@
+"""Several trainings that make one table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..cli_settings import bundle_folder, study_settings
+
+__all__ = ["ablate", "crossval"]
+
+
+def crossval(
+    bundle: str,
+    data: str | None = None,
+    output: str | None = None,
+    folds: Sequence[int] | int = (0, 1, 2, 3, 4),
+    recipe: str | None = None,
+    ablations: Sequence[str] | str = (),
+    quick: bool = False,
+    draws: int = 1000,
+    **settings: Any,
+) -> int:
+    """Train and evaluate on each of five folds by patient: three parts train, one selects, one is reported once.
+
+    A study that was stopped goes on with the first fold that is not done.
+
+    Args:
+        bundle: Name or folder of a bundle.
+        data: Folder with the data set; the bundle's sample_data by default.
+        output: Folder to write to; eval/crossval of the bundle by default.
+        folds: Which folds.
+        recipe: Name of an overlay in the bundle's configs that fits the data, such as cdd_cesm.
+        ablations: Names of overlays in the bundle's configs/ablations, to do the same folds with each; then
+            ablations/table.md holds their differences to the whole method, over the cases of all folds.
+        quick: A few epochs on small images, to see it work.
+        draws: Draws of an interval.
+        **settings: Overrides of train.json, such as --max_epochs 200.
+
+    Returns:
+        Exit code.
+    """
+    from ..outputs.study_table import fold_table, variant_table, write_study
+    from ..study import ablation_overlay, measure_sets, perform, pool, run_folds
+
+    folder = bundle_folder(bundle)
+    overlays, given = study_settings(folder, data, recipe, quick, settings)
+    place = Path(output) if output else folder / "eval" / "crossval"
+    chosen = [folds] if isinstance(folds, int) else list(folds)
+    names = [ablations] if isinstance(ablations, str) else list(ablations)
+    variants = {name: ablation_overlay(folder, name) for name in names}
+    runs = run_folds(chosen, overlays, named_split=False, **given)
+    title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
+    tables = {run.name: perform(folder, run, place) for run in runs}
+    pooled = {"full": pool(tables)}
+    lines = write_study(fold_table(tables, pooled["full"], draws, measure_sets(folder)), title, place)
+    for name, overlay in variants.items():
+        others = run_folds(chosen, (*overlays, overlay), named_split=False, **given)
+        pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
+    if variants:
+        content = variant_table(pooled, draws, measure_sets(folder))
+        lines += ["", *write_study(content, f"{title}, and ablations", place / "ablations")]
+    return _tell(lines, place)
+
+
+def ablate(
+    bundle: str,
+    data: str | None = None,
+    output: str | None = None,
+    recipe: str | None = None,
+    quick: bool = False,
+    draws: int = 1000,
+    **settings: Any,
+) -> int:
+    """Train and evaluate the whole method and each of the bundle's ablations on one split.
+
+    Args:
+        bundle: As in crossval, and so are the others.
+        data: As there.
+        output: As there; eval/ablation of the bundle by default.
+        recipe: As there.
+        quick: As there.
+        draws: As there.
+        **settings: As there.
+
+    Returns:
+        Exit code.
+    """
+    from ..outputs.study_table import variant_table, write_study
+    from ..study import ablation_runs, measure_sets, perform
+
+    folder = bundle_folder(bundle)
+    overlays, given = study_settings(folder, data, recipe, quick, settings)
+    place = Path(output) if output else folder / "eval" / "ablation"
+    tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
+    content = variant_table(tables, draws, measure_sets(folder))
+    return _tell(write_study(content, f"{folder.name}: ablation", place), place)
+
+
+def _tell(lines: Sequence[str], place: Path) -> int:
+    sys.stdout.write("\n".join(lines) + f"\ntable: {place / 'table.md'}\n")
+    return 0
