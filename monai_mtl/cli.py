@@ -18,6 +18,7 @@ from .cli_settings import bundle_folder
 from .errors import MonaiMtlError, RunError, own_error
 from .verbs.about import info, list_bundles
 from .verbs.data import check
+from .verbs.reports import report
 from .verbs.runs import demo, evaluate, train
 from .verbs.studies import ablate, crossval
 
@@ -104,6 +105,7 @@ VERBS = {
     "crossval": crossval,
     "ablate": ablate,
     "export": export,
+    "report": report,
 }
 
 

@@ -276,3 +276,21 @@ def test_a_training_and_its_evaluation_show_the_plain_command_first(small_run, c
     assert f"$ {told['command']}" in err
     assert "'bundles/hds_inbreast/configs/evaluate.json'" in told["command"]
     assert told["cases"] == json.loads((folder / "eval" / "metrics.json").read_text())["cases"] > 0
+    record = json.loads((folder / "eval" / "run.json").read_text())
+    assert "--dataset_dir DATA --ckpt_dir models --output_dir eval" in record["command"]
+    page = folder / "eval" / "report.html"
+    assert told["report"] == str(page)
+    before = page.read_text()
+    assert "smith" not in before
+    assert "Training: seg." in before, "the curves of the training"
+    code, out, _ = run(capsys, "report", folder)
+    assert (code, out) == (0, f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)\n")
+    assert page.read_text() == before
+    code, out, _ = run(capsys, "report", folder, "--names", "--json")
+    assert json.loads(out) == {
+        "report": str(page),
+        "json": str(page.with_suffix(".json")),
+        "bytes": len(page.read_bytes()),
+    }
+    assert page.read_text() != before
+    assert "holds no finished evaluation" in run(capsys, "report", folder / "models")[2]

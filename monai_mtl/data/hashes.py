@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..errors import ImageError, MissingError
 from ..outputs.result_json import write_json
 from .masks import mask_files
 
-__all__ = ["HASHED", "add_hashes", "file_sha256", "verify_hash", "write_datalist"]
+__all__ = ["HASHED", "add_hashes", "cases_sha256", "file_sha256", "verify_hash", "write_datalist"]
 
 HASHED = {"image": "sha256_image", "label_seg": "sha256_label_seg"}
 """Key of the digest by key of the file."""
@@ -76,6 +77,21 @@ def add_hashes(sections: Mapping[str, Sequence[dict]]) -> dict[str, list[dict]]:
     """
     with ThreadPoolExecutor() as pool:
         return {name: list(pool.map(_with_hashes, cases)) for name, cases in sections.items()}
+
+
+def cases_sha256(cases: Sequence[Mapping[str, Any]]) -> str:
+    """Digest of the names, labels and files of cases; the same in whatever folder and order they lie.
+
+    Args:
+        cases: With absolute paths, as a datalist names them.
+
+    Raises:
+        MissingError: If a file is missing.
+    """
+    known = add_hashes({"": [dict(case) for case in cases]})[""]
+    told = [{key: value for key, value in case.items() if HASHED.get(key) not in case} for case in known]
+    lines = sorted(json.dumps(case, sort_keys=True, default=str) for case in told)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def write_datalist(sections: Mapping[str, Sequence[dict]], dataset_dir: PathLike, path: PathLike) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from tqdm import tqdm
 
 from ..errors import DataError, RunError
 from ..metrics import CLEAN, MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
-from ..metrics.intervals import format_table
+from ..metrics.intervals import format_metrics, format_table
 from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.report import write_report
+from ..outputs.report.record import copy_curves, run_record
 from ..outputs.result_json import NOTICE, write_json
 
 __all__ = ["EvaluationReport"]
@@ -33,7 +36,8 @@ SHOWN = 8
 class EvaluationReport:
     """Writes the files of an evaluation, and logs its tables.
 
-    These are ``cases.csv``, ``scores.json``, ``metrics.json``, ``overlays/<case>.png`` and ``overview.png``.
+    These are ``cases.csv``, ``scores.json``, ``metrics.json``, ``run.json``, ``overlays/<case>.png``, ``overview.png``,
+    ``report.html`` and ``report.json``; and ``training.csv``, if it lies beside weights that a training left.
 
     Reads ``image``, ``pred``, ``probability``, ``cls`` and, for both tasks, ``<task>_target`` and
     ``<task>_annotated`` of each case.
@@ -47,6 +51,8 @@ class EvaluationReport:
         draws: Draws of an interval.
         tasks: Tasks that the network learned; figures of the other one are undefined.
         subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
+        bundle: Folder of the bundle, told in ``run.json``.
+        weights: Weights file, told there by its digest.
 
     Raises:
         ValueError: If a set of measures is unknown.
@@ -65,6 +71,8 @@ class EvaluationReport:
         draws: int = 1000,
         tasks: Sequence[str] = ("seg", "cls"),
         subgroups: Sequence[str] = (),
+        bundle: PathLike | None = None,
+        weights: PathLike | None = None,
     ) -> None:
         if unknown := [name for name in measures if name not in MEASURE_SETS]:
             raise ValueError(f"no measures {unknown}; there are {list(MEASURE_SETS)}")
@@ -75,6 +83,7 @@ class EvaluationReport:
             name: {str(case["case_id"]): str(case[name]) for case in cases if case.get(name) is not None}
             for name in subgroups
         }
+        self._cases, self._bundle, self._weights = list(cases), bundle, weights
         self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
@@ -93,7 +102,7 @@ class EvaluationReport:
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
     def _start(self, engine: Workflow) -> None:
-        self._rows, self._scores, self._pictures = [], [], []
+        self._rows, self._scores, self._pictures, self._begun = [], [], [], time.monotonic()
         self._bar = tqdm(total=engine.state.epoch_length, desc="evaluation", unit="batch", disable=None)
 
     def _add(self, engine: Workflow) -> None:
@@ -184,21 +193,23 @@ class EvaluationReport:
         scores = [one.to_json() | {"patient_id": numbers[row]} for row, one in enumerate(self._scores)]
         write_json(self.output_dir / "scores.json", scores)
         self._sheet().save(self.output_dir / "overview.png")
-        logger.info(self.title)
-        for line in _table(metrics) if not tables else ():
-            logger.info(line)
+        seconds = time.monotonic() - self._begun
+        record = run_record(self._cases, seconds, str(engine.state.device), self._bundle, self._weights)
+        write_json(self.output_dir / "run.json", record | {"classes": self.classes, **self._words()})
+        copy_curves(self._weights, self.output_dir)
+        self._tell(metrics, tables, table)
+
+    def _words(self) -> dict[str, Any]:
+        """What ``run.json`` holds besides."""
+        return {}
+
+    def _tell(self, metrics: dict[str, dict], tables: dict[str, dict], table: CaseTable) -> None:
+        page = write_report(self.output_dir)
+        lines = [self.title, *(format_metrics(metrics) if not tables else ())]
         if tables:
-            logger.info("  %d cases of %d patients; intervals draw patients", len(table), len(table.groups))
-        for name, found in tables.items():
-            for line in format_table(name, found):
-                logger.info(line)
-        logger.info("picture: %s", self.output_dir / "overview.png")
-        logger.info("tables:  %s, %s", self.output_dir / "metrics.json", self.output_dir / "cases.csv")
-
-
-def _table(metrics: dict[str, dict]) -> list[str]:
-    lines = [f"  {'metric':<20}{'value':>8}{'n':>6}", "  " + "-" * 34]
-    for name, entry in metrics.items():
-        value = "nan" if math.isnan(entry["value"]) else f"{entry['value']:.3f}"
-        lines.append(f"  {name:<20}{value:>8}{entry.get('n', ''):>6}  {entry.get('reason', '')}".rstrip())
-    return lines
+            lines.append(f"  {len(table)} cases of {len(table.groups)} patients; intervals draw patients")
+        lines += [line for name, found in tables.items() for line in format_table(name, found)]
+        lines += [f"report:  {page}", f"picture: {self.output_dir / 'overview.png'}"]
+        lines.append(f"tables:  {self.output_dir / 'metrics.json'}, {self.output_dir / 'cases.csv'}")
+        for line in lines:
+            logger.info(line)

@@ -82,6 +82,9 @@ class RegionReport(EvaluationReport):
         legend = list(zip(self.seg_classes, tissue_colours(len(self.seg_classes)), strict=True))
         return contact_sheet(self._pictures, self.title, columns=1 if len(self._pictures) < 4 else 2, legend=legend)
 
+    def _words(self) -> dict[str, Any]:
+        return {"seg_classes": self.seg_classes}
+
     def _more(self, table: CaseTable) -> dict[str, Any]:
         known = [one for one in table.confusion if len(one)]
         side = len(self.seg_classes)

@@ -11,7 +11,7 @@ import numpy as np
 from .case_scores import CaseTable
 from .measure import Measure
 
-__all__ = ["format_table", "measure_all", "paired_difference"]
+__all__ = ["format_metrics", "format_table", "measure_all", "paired_difference"]
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -95,6 +95,19 @@ def format_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> list[s
         value = "nan" if math.isnan(one["value"]) else f"{one['value']:.3f}"
         interval = "" if math.isnan(one["low"]) else f"{one['low']:.3f} to {one['high']:.3f}"
         lines.append(f"  {name:<22}{value:>8}  {interval:<16}{one.get('n', ''):>5}  {one.get('reason', '')}".rstrip())
+    return lines
+
+
+def format_metrics(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Lines of a table of an engine's metrics: value, number of cases, reason.
+
+    >>> format_metrics({"val_cls_auc": {"value": math.nan, "n": 2, "reason": "one class only"}})[-1]
+    '  val_cls_auc              nan     2  one class only'
+    """
+    lines = [f"  {'metric':<20}{'value':>8}{'n':>6}", "  " + "-" * 34]
+    for name, entry in metrics.items():
+        value = "nan" if math.isnan(entry["value"]) else f"{entry['value']:.3f}"
+        lines.append(f"  {name:<20}{value:>8}{entry.get('n', ''):>6}  {entry.get('reason', '')}".rstrip())
     return lines
 
 

@@ -249,6 +249,10 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
         for name, entry in figures.items():
             assert entry["value"] is None or entry["value"] == pytest.approx(again[name]["value"]), name
             assert entry["value"] is not None or entry["reason"], name
+    page = re.sub('src="data:[^"]*"', "", (folder / "eval" / "demo" / "report.html").read_text())
+    assert f"{folder.name} {bundle.metadata['version']}, state {bundle.state}" in page
+    assert page.count("<article") == len(test_cases)
+    assert not any(case["patient_id"] in page for case in test_cases)
     images = copy_images(folder, test_cases[:2], tmp_path.parent / f"{bundle.name}_images")
     weights = str(folder / "models" / "demo" / "model.pt")
     sizes = {k: v for k, v in short.items() if k in ConfigParser(config(bundle, "inference"))}
