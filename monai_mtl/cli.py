@@ -18,7 +18,7 @@ from .cli_settings import bundle_folder
 from .errors import MonaiMtlError, RunError, own_error
 from .verbs.about import info, list_bundles
 from .verbs.data import check
-from .verbs.reports import report
+from .verbs.reports import compare, report
 from .verbs.runs import demo, evaluate, train
 from .verbs.studies import ablate, crossval
 
@@ -106,6 +106,7 @@ VERBS = {
     "ablate": ablate,
     "export": export,
     "report": report,
+    "compare": compare,
 }
 
 

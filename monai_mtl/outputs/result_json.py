@@ -13,7 +13,7 @@ from monai.config import PathLike
 
 from .. import __version__
 
-__all__ = ["NOTICE", "provenance", "software_versions", "write_json"]
+__all__ = ["NOTICE", "finite", "provenance", "software_versions", "write_json"]
 
 NOTICE = "Research use, not a medical device."
 
@@ -45,13 +45,18 @@ def write_json(path: PathLike, content: Any) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(_finite(content), indent=4, allow_nan=False) + "\n")
+    temporary.write_text(json.dumps(finite(content), indent=4, allow_nan=False) + "\n")
     os.replace(temporary, path)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with ``None`` for nan.
+
+    Args:
+        value: Numbers, texts and containers of them.
+    """
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and value != value else value

@@ -12,7 +12,7 @@ import numpy as np
 from ..metrics import MEASURE_SETS, CaseTable, measure_all, paired_difference
 from .result_json import NOTICE, write_json
 
-__all__ = ["fold_table", "variant_table", "write_study"]
+__all__ = ["COLUMNS", "fold_table", "study_lines", "variant_table", "write_study"]
 
 PAPER_ORDER = ("dsc", "se", "fpi", "accuracy", "auc", "f1", "recall", "precision")
 """Columns of Table 2 of the HDS paper, in its order."""
@@ -83,16 +83,12 @@ def variant_table(tables: Mapping[str, CaseTable], draws: int = 1000, kinds: Seq
     return content
 
 
-def write_study(content: Mapping[str, Any], title: str, output: Path) -> list[str]:
-    """Write ``table.json`` and ``table.md``.
+def study_lines(content: Mapping[str, Any], title: str) -> list[str]:
+    """Lines of ``table.md``.
 
     Args:
         content: Of :func:`fold_table` or :func:`variant_table`.
         title: One line.
-        output: Folder of the study.
-
-    Returns:
-        The lines of ``table.md``.
     """
     lines = [f"# {title}", ""]
     for kind, groups in content.items():
@@ -111,6 +107,21 @@ def write_study(content: Mapping[str, Any], title: str, output: Path) -> list[st
         }
         lines += ["", *(f"- nan or no interval, {reason}" for reason in sorted(reasons)), *([""] if reasons else [])]
     lines.append(f"In brackets 95 % intervals by drawing patients; ± is the standard deviation over folds. {NOTICE}")
+    return lines
+
+
+def write_study(content: Mapping[str, Any], title: str, output: Path) -> list[str]:
+    """Write ``table.json`` and ``table.md``.
+
+    Args:
+        content: As :func:`study_lines` takes it.
+        title: One line.
+        output: Folder of the study.
+
+    Returns:
+        The lines of ``table.md``.
+    """
+    lines = study_lines(content, title)
     output.mkdir(parents=True, exist_ok=True)
     (output / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_json(output / "table.json", {"title": title, **content, "notice": NOTICE})
