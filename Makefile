@@ -6,8 +6,6 @@ BUNDLE ?= hds_inbreast
 # A waiting thread leaves its core to others: on a busy machine this is seconds instead of minutes.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-CONFIGS = bundles/$(BUNDLE)/configs
-RUN = $(VENV)/bin/python -W ignore -m monai.bundle run
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: bench faults fuzz kill help setup demo test test-slow test-label lint types format clean
@@ -25,22 +23,8 @@ $(VENV)/.dev: $(VENV)/.run
 
 setup: $(VENV)/.run  ## environment to run bundles
 
-demo: $(VENV)/.run  ## short training, evaluation and prediction on real images, with pictures (BUNDLE=...)
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json']"
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/demo.json','$(CONFIGS)/evaluate.json']"
-	$(RUN) --config_file "['$(CONFIGS)/inference.json','$(CONFIGS)/demo_inference.json']"
-ifneq ($(wildcard $(CONFIGS)/shipped.json),)
-	@echo
-	@echo "The weights that come with the bundle, on patients that they never saw:"
-	$(RUN) --config_file "['$(CONFIGS)/train.json','$(CONFIGS)/evaluate.json','$(CONFIGS)/shipped.json']"
-endif
-	@echo
-	@echo "The training was a short run on a few images: it shows that everything works, not how good the method is."
-	@echo "truth, prediction, probability:  bundles/$(BUNDLE)/eval/demo/overview.png"
-ifneq ($(wildcard $(CONFIGS)/shipped.json),)
-	@echo "the same of the bundle's weights: bundles/$(BUNDLE)/eval/shipped/overview.png"
-endif
-	@echo "predictions, one JSON an image:  bundles/$(BUNDLE)/predictions/demo/overview.png"
+demo: $(VENV)/.run  ## short training, evaluation and prediction on real images, with a report (BUNDLE=...)
+	$(VENV)/bin/python -W ignore -m monai_mtl demo $(BUNDLE)
 
 test: $(VENV)/.dev  ## all tests but the slow ones
 	$(VENV)/bin/python -m pytest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from monai_mtl import cli
 from monai_mtl.data import load_datalist
 from monai_mtl.registry import find_bundles
+from monai_mtl.verbs import runs
 
 from .conftest import ROOT
 from .factories import edit_datalist, write_datalist
@@ -224,6 +226,42 @@ def test_other_names_of_options_mean_the_same(tmp_path, capsys):
     code, _, err = run(capsys, "infer", "hds_inbreast", "--input", tmp_path, "--output=x", "--engine=abacus")
     assert code == 2
     assert "unknown backend 'abacus'" in err
+
+
+def test_a_demo_is_three_commands_and_says_what_it_is_not(tmp_path, capsys, monkeypatch):
+    ran = []
+    monkeypatch.setattr(runs, "run_configs", lambda files, settings: ran.append([file.name for file in files]))
+    folder = tmp_path / "mine"
+    shutil.copytree(ROOT / "bundles" / "ynet_biopsy" / "configs", folder / "configs")
+    code, out, _ = run(capsys, "demo", folder)
+    steps = [["train.json", "demo.json"], ["train.json", "demo.json", "evaluate.json"]]
+    steps.append(["inference.json", "demo_inference.json"])
+    assert (code, ran) == (0, steps)
+    assert out.count("$ python -m monai.bundle run --config_file ") == 3
+    assert "not how good the method is" in out
+    assert f"report: {folder / 'eval' / 'demo' / 'report.html'}" in out
+    (folder / "configs" / "shipped.json").write_text("{}")
+    ran.clear()
+    told = json.loads(run(capsys, "demo", folder, "--json")[1])
+    assert ran == [*steps, ["train.json", "evaluate.json", "shipped.json"]]
+    assert len(told["command"]) == 4
+    ran.clear()
+    monkeypatch.setattr(runs, "run_configs", lambda files, settings: ran.append(files) or Stub(folder))
+    (folder / "eval").mkdir()
+    (folder / "eval" / "metrics.json").write_text("{}")
+    words = ["evaluate", folder, "--recipe", "['ebhi','stage1']", "--shipped", "--json"]
+    assert run(capsys, *words)[0] == 0
+    assert [file.stem for file in ran[0]] == ["train", "ebhi", "stage1", "evaluate", "shipped"]
+
+
+class Stub:
+    """Parser of configs that were not run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get_parsed_content(self, name: str) -> str:
+        return str(self.folder / {"output_dir": "eval", "ckpt_dir": "models"}[name])
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from monai_mtl.errors import MissingError
-from monai_mtl.registry import find_bundles
+from monai_mtl.errors import ConfigError, MissingError
+from monai_mtl.registry import Bundle, find_bundles, read_bundle
 
 from .conftest import ROOT
 
@@ -22,6 +22,28 @@ def test_bundles_are_found_with_state_and_tasks():
 def test_a_folder_without_bundles_is_refused(tmp_path):
     with pytest.raises(MissingError, match="no bundles below"):
         find_bundles(tmp_path)
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(MissingError, match="is no bundle"):
+        read_bundle(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "metadata.json").write_text("{")
+    with pytest.raises(ConfigError, match="holds no JSON"):
+        read_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("\n  Apache License\n  Version 2.0, January 2004\n", "Apache License Version 2.0"),
+        ("MIT License\n\nCopyright (c) somebody\n", "MIT License"),
+        ("", "not stated"),
+    ],
+)
+def test_a_licence_is_called_what_it_calls_itself(tmp_path, text, name):
+    (tmp_path / "LICENSE").write_text(text)
+    assert Bundle("mine", tmp_path, {}).licence == name
 
 
 def test_registry_root_and_errors_need_neither_torch_nor_monai():

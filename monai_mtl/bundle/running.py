@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -65,7 +66,9 @@ def run_configs(files: Sequence[Path], settings: Mapping[str, Any], own_logging:
         bundle_root=str(configs.parent),  # the plain command finds it by its --config_file
         **settings,
     )
-    with _note(plain_command(files, settings)):
+    with _note(plain_command(files, settings)), warnings.catch_warnings():
+        # MONAI makes every reader it knows for each LoadImaged, and this one complains of a missing GPU.
+        warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
         workflow.initialize()
         workflow.run()
         workflow.finalize()

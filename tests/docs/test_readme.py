@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from monai.bundle import ConfigParser
 
 from monai_mtl.bundle.startup import check_settings
+from monai_mtl.cli import SAME, VERBS
 from monai_mtl.registry import find_bundles
 
 from ..conftest import ROOT
@@ -17,6 +20,8 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bundles/*/docs/*.md")]
 )
 RUN = re.compile(r"^(?:torchrun.*)?\S*python -m monai\.bundle run.*$|^torchrun.*monai\.bundle run.*$", re.MULTILINE)
+
+VERB = re.compile(r"^(?:monai-mtl|python -m monai_mtl) (.*)$", re.MULTILINE)
 
 
 def ids(path: Path) -> str:
@@ -40,6 +45,33 @@ def test_commands_name_configs_and_settings_that_exist(page):
         assert configs, line
         names = [name for name in re.findall(r"--([\w#]+)", line.split("monai.bundle run")[1]) if name != "config_file"]
         assert check_settings(ConfigParser.load_config_files(files), [n for n in names if n != "bundle_root"]) is None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_verbs_name_options_and_settings_that_exist(page):
+    for line in VERB.findall(page.read_text().replace("\\\n", " ")):
+        verb, *words = shlex.split(line, comments=True)
+        options = [word[2:] for word in words if word.startswith("--")]
+        options = [SAME.get(verb, {}).get(f"--{name}", f"--{name}")[2:] for name in options]
+        arguments = inspect.signature(VERBS[verb]).parameters
+        settings = [name for name in options if name not in arguments]
+        if settings:
+            assert "settings" in arguments, line
+            config = "inference.json" if verb == "infer" else "train.json"
+            file = ROOT / "bundles" / words[0] / "configs" / config
+            assert check_settings(ConfigParser.load_config_files(str(file)), settings) is None
+
+
+def test_the_first_screen_shows_how_to_train_evaluate_and_predict():
+    first = (ROOT / "README.md").read_text().split("| bundle |")[0]
+    assert [line.split()[0] for line in VERB.findall(first)] == ["train", "evaluate", "infer"]
+    assert "docs/images/demo.png" in first
+
+
+def test_every_verb_has_a_row():
+    page = (ROOT / "docs" / "reference" / "verbs.md").read_text()
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert set(VERBS) <= {word for cell in cells for word in re.findall(r"`([a-z]+)", cell)}
 
 
 def test_make_targets_of_the_readme_exist():
