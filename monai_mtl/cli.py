@@ -20,6 +20,7 @@ from .verbs.about import info, list_bundles
 from .verbs.data import check
 from .verbs.reports import compare, report
 from .verbs.runs import demo, evaluate, train
+from .verbs.skeleton import new
 from .verbs.studies import ablate, crossval
 
 __all__ = ["VERBS", "export", "infer", "main"]
@@ -107,6 +108,7 @@ VERBS = {
     "export": export,
     "report": report,
     "compare": compare,
+    "new": new,
 }
 
 

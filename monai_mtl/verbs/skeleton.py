@@ -1,0 +1,38 @@
+"""A bundle to begin with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..bundle.running import short_path
+from ..bundle.skeleton import FAILING, MARK, make_skeleton
+from ..cli_settings import bundle_folder
+
+__all__ = ["new"]
+
+
+def new(name: str, like: str) -> int:
+    """Begin a bundle: a copy of another one that runs at once, with what has to be replaced marked.
+
+    Args:
+        name: Of the new bundle, such as method_dataset.
+        like: Name or folder of the bundle that is copied.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        ConfigError: If the name cannot be a bundle's or is taken, or there is no bundle to copy.
+        MissingError: If the current folder has no bundles/.
+    """
+    folder = make_skeleton(str(name), bundle_folder(like), Path("bundles"))
+    marked = [file for file in sorted(folder.rglob("*")) if file.suffix in (".json", ".md", ".txt")]
+    sys.stdout.write(f"{short_path(folder)} runs as {like} does. To replace, each marked {MARK}:\n")
+    for file in marked:
+        count = file.read_text(encoding="utf-8").count(MARK)
+        sys.stdout.write(f"  {short_path(file)}: {count}\n" if count else "")
+    sys.stdout.write("These tests fail until then, and until README.md has a row for it:\n")
+    sys.stdout.write("".join(f"  {test.format(name=name)}\n" for test in FAILING))
+    sys.stdout.write("Next: docs/how-to/add-a-bundle.md; make format; pytest tests/bundles -k " + f"{name}\n")
+    return 0
