@@ -32,7 +32,7 @@ def new(name: str, like: str) -> int:
     for file in marked:
         count = file.read_text(encoding="utf-8").count(MARK)
         sys.stdout.write(f"  {short_path(file)}: {count}\n" if count else "")
-    sys.stdout.write("These tests fail until then, and until README.md has a row for it:\n")
+    sys.stdout.write("These tests fail until then, until it has a state, and until README.md has a row for it:\n")
     sys.stdout.write("".join(f"  {test.format(name=name)}\n" for test in FAILING))
     sys.stdout.write("Next: docs/how-to/add-a-bundle.md; make format; pytest tests/bundles -k " + f"{name}\n")
     return 0

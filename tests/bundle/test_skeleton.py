@@ -71,7 +71,16 @@ def test_exactly_the_marked_tests_fail(tmp_path, like):
     kept = shutil.ignore_patterns(".git", ".venv*", "*.pt", "eval", "predictions", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, tree, ignore=kept)
     make_skeleton("my_method", tree / "bundles" / like, tree / "bundles")
-    words = ["-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", "-k", "my_method or test_the_table or test_registry"]
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "-rf",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "my_method or test_the_table or test_registry",
+    ]
     words += ["tests/bundles/test_all_bundles.py", "tests/bundle", "tests/docs", "tests/test_registry.py"]
     place = os.environ | {"PYTHONPATH": str(tree)}
     done = subprocess.run([sys.executable, *words], cwd=tree, env=place, capture_output=True, text=True)

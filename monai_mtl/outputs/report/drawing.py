@@ -118,11 +118,13 @@ def _calibration(figure: Figure, chart: Mapping[str, Any]) -> None:
     axes.plot([0, 1], [0, 1], **CHANCE)
     chances, shares = ([one[key] for one in chart["bins"]] for key in ("probability", "share"))
     axes.plot(chances, shares, marker="o", markersize=4, linewidth=1.2)
-    for one in chart["bins"]:
-        lift = (0, -11 if one["share"] > 0.85 else 5)
-        point = (one["probability"], one["share"])
+    side = 1
+    for i, one in enumerate(chart["bins"]):
+        near = i > 0 and one["probability"] - chances[i - 1] < 0.08 and abs(one["share"] - shares[i - 1]) < 0.1
+        side = -side if near else (-1 if one["share"] > 0.85 else 1)
+        point, lift = (one["probability"], one["share"]), (0, 5 if side > 0 else -11)
         axes.annotate(str(one["n"]), point, xytext=lift, textcoords="offset points", fontsize=7, color="#555555")
-    axes.set(xlabel=chart["axis"], ylabel=chart["share"], xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    axes.set(xlabel=chart["axis"], ylabel=chart["share"], xlim=(-0.04, 1.04), ylim=(-0.08, 1.08))
 
 
 def _columns(points: Any) -> tuple[list[float], list[float]]:
