@@ -21,7 +21,7 @@ from typing import Any
 import fire
 import numpy as np
 import torch
-from card_text import ROOT, interval, number, put_into_card
+from card_text import ROOT, figure_rows, interval, number, put_into_card
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 from tqdm import tqdm
@@ -210,9 +210,7 @@ def _card(results: dict[str, Any]) -> list[str]:
     lines += _verdict(results)
     for title, name in (("Clean figures", "clean"), ("By the rules of the paper's code", "hds_paper")):
         lines += ["", f"### {title}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
-        lines += [
-            f"| {key} | {number(one['value'])} | {interval(one)} | {one['n']} |" for key, one in tables[name].items()
-        ]
+        lines += figure_rows(tables[name])
     lines += ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
     for field, groups in results["subgroups"].items():
         for value, figures in groups.items():
