@@ -5,7 +5,8 @@ python scripts/card.py thresholds hds_inbreast RUN/models DATA   Dice of the val
 python scripts/card.py write hds_inbreast DATA               evaluates them, writes docs/results.json and the card
 python scripts/card.py check hds_inbreast DATA               evaluates them, and compares with docs/results.json
 
-RUN was trained with the bundle's recipe (an overlay in its configs). Only test patients are evaluated; the constant
+RUN was trained with the bundle's recipe: an overlay in its configs, or several, the last one for the last of several
+trainings. Only test patients are evaluated; the constant
 mask is chosen on the training ones.
 """
 
@@ -15,6 +16,7 @@ import json
 import math
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +37,25 @@ from monai_mtl.outputs.overlay import contact_sheet
 from monai_mtl.outputs.result_json import software_versions, write_json
 
 WEIGHTS = "models/model.safetensors"
+RECIPE = ("cdd_cesm", "cdd_cesm_2")
 AIMS = {"dice_lesion": 0.40, "auc": 0.75}
 TITLES = {"clean": "Clean figures", "clean_classes": "Clean figures"}
 TITLES |= dict.fromkeys(("hds_paper", "acsnet_paper", "ynet_paper"), "By the rules of the paper's code")
 
 
-def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts: Any) -> None:
+def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE, **facts: Any) -> None:
     """Write ``models/model.safetensors``.
 
     Args:
         bundle: Name.
         models: Folder with ``model.pt`` of the training.
         data: The data set.
-        recipe: Overlay that it was trained with.
+        recipe: Overlays that it was trained with.
         **facts: What else is worth knowing of the training, such as ``--hours 1.5 --processor "..."``.
     """
     sections = _workflow(bundle, recipe, data).parser.get_parsed_content("datalist")
     provenance = {
-        "recipe": recipe,
+        "recipe": recipe if isinstance(recipe, str) else list(recipe),
         "datalist": {name: _digest(cases) for name, cases in sections.items()},
         "cases": {name: len(cases) for name, cases in sections.items()},
         "patients": {name: len({case["patient_id"] for case in cases}) for name, cases in sections.items()},
@@ -62,14 +65,14 @@ def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts:
     ship_weights(Path(models) / "model.pt", ROOT / "bundles" / bundle / WEIGHTS, provenance)
 
 
-def thresholds(bundle: str, models: str, data: str, recipe: str = "cdd_cesm") -> None:
+def thresholds(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
     """Print the Dice on lesion images of the validation cases, which may choose, at thresholds of the mask.
 
     Args:
         bundle: Name.
         models: Folder with ``model.pt`` of the training.
         data: The data set.
-        recipe: Overlay that it was trained with.
+        recipe: Overlays that it was trained with.
     """
     torch.set_num_threads(1)
     cases = {"validate#dataset#data": "$@datalist['validation']"}
@@ -81,13 +84,13 @@ def thresholds(bundle: str, models: str, data: str, recipe: str = "cdd_cesm") ->
         print(f"threshold {threshold}: Dice {number(dice['value'])} (n={dice['n']})")
 
 
-def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None = None) -> None:
+def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation: str | None = None) -> None:
     """Evaluate, write ``docs/results.json`` and ``docs/failures.png``, and put the tables into the card.
 
     Args:
         bundle: Name.
         data: The data set.
-        recipe: Overlay that the weights were trained with.
+        recipe: Overlays that the weights were trained with.
         ablation: Folder of a finished ``monai-mtl ablate`` with the same recipe.
     """
     docs = ROOT / "bundles" / bundle / "docs"
@@ -104,13 +107,13 @@ def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None
     put_into_card(docs / "README.md", _card(json.loads((docs / "results.json").read_text())))
 
 
-def check(bundle: str, data: str, recipe: str = "cdd_cesm") -> None:
+def check(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
     """Evaluate again and compare every number with ``docs/results.json``, to four digits.
 
     Args:
         bundle: Name.
         data: The data set.
-        recipe: Overlay that the weights were trained with.
+        recipe: Overlays that the weights were trained with.
     """
     stated = json.loads((ROOT / "bundles" / bundle / "docs" / "results.json").read_text())
     with tempfile.TemporaryDirectory() as scratch:
@@ -140,9 +143,10 @@ def _digest(cases: list[dict]) -> str:
     return digest_of(sorted([case["case_id"], case.get("label_cls")] for case in cases))
 
 
-def _workflow(bundle: str, recipe: str, data: str, *overlays: str, **settings: Any) -> ConfigWorkflow:
+def _workflow(bundle: str, recipe: str | Sequence[str], data: str, *overlays: str, **settings: Any) -> ConfigWorkflow:
     folder = ROOT / "bundles" / bundle
-    files = [str(folder / "configs" / f"{name}.json") for name in ("train", recipe, *overlays)]
+    recipes = [recipe] if isinstance(recipe, str) else recipe
+    files = [str(folder / "configs" / f"{name}.json") for name in ("train", *recipes, *overlays)]
     flow = ConfigWorkflow(
         files, logging_file=False, bundle_root=str(folder), dataset_dir=data, precision="fp32", **settings
     )
@@ -150,7 +154,7 @@ def _workflow(bundle: str, recipe: str, data: str, *overlays: str, **settings: A
     return flow
 
 
-def _evaluate(bundle: str, data: str, recipe: str, scratch: Path) -> dict[str, Any]:
+def _evaluate(bundle: str, data: str, recipe: str | Sequence[str], scratch: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     weights = str(ROOT / "bundles" / bundle / WEIGHTS)
     flow = _workflow(bundle, recipe, data, "evaluate", checkpoint=weights, output_dir=str(scratch))
