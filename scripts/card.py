@@ -235,30 +235,35 @@ def _more(results: dict[str, Any]) -> list[str]:
     lines += ["", "### Calibration", "| mean p(mass) | share with a mass | images |", "|---|---|---|"]
     lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
     if results.get("ablation"):
-        lines += ["", "### Ablation, at an equal budget", results["ablation"].strip()]
+        lines += ["", "### Ablation, at an equal budget", *_below(results["ablation"])]
     return [*lines, "", "![the worst of the test images](failures.png)"]
+
+
+def _below(page: str) -> list[str]:
+    """A page as a part of another: its title dropped, its sections two levels down."""
+    return [f"##{line}" if line.startswith("#") else line for line in page.strip().splitlines()[1:]]
 
 
 def _verdict(results: dict[str, Any]) -> list[str]:
     clean, constant = results["tables"]["clean"], results["constant_mask"]
     dice, auc, difference = clean["dice_lesion"], clean["auc"], constant["difference"]["dice_lesion"]
-    learned = {
-        f"AUC {number(auc['value'])}": (auc["low"] or 0) > 0.5,
-        f"Dice {number(dice['value'])}": (difference["low"] or -1) > 0,
-    }
-    said = "; ".join(
-        f"**{name}**: its interval is {'above' if good else 'not above'} {what}"
-        for (name, good), what in zip(learned.items(), ("0.5", "that of the best constant mask"), strict=True)
-    )
+    said = [
+        f"**AUC {number(auc['value'])}** ({interval(auc)}, n={auc['n']}): "
+        + ("above 0.5." if (auc["low"] or 0) > 0.5 else "**it did not learn the class**, as far as these images tell."),
+        f"**Dice {number(dice['value'])}** ({interval(dice)}, n={dice['n']}): the best mask that looks at no image has "
+        f"{constant['dice_lesion']:.3f}, and the network {difference['value']:+.3f} more ({interval(difference)}): ",
+    ]
+    if (difference["low"] or -1) > 0:
+        said[1] += "better than that mask."
+    elif (difference["value"] or -1) > 0:
+        said[1] += "better, though the interval of the difference reaches below 0."
+    else:
+        said[1] += "**it did not learn the mask**."
     aims = ", ".join(
         f"{key} {aim:.2f} {'reached' if (clean[key]['value'] or 0) >= aim else 'not reached'}"
         for key, aim in AIMS.items()
     )
-    baseline = (
-        f"The best mask that looks at no image has Dice {constant['dice_lesion']:.3f}; the network's is "
-        f"{difference['value']:+.3f} from it ({interval(difference)})."
-    )
-    return [f"{said}. {baseline} Aims: {aims}."]
+    return [f"- {line}" for line in (*said, f"Aims: {aims}.")]
 
 
 if __name__ == "__main__":
