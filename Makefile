@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BUNDLE ?= hds_inbreast
+# Tests at the same time, each with one thread.
+WORKERS ?= 2
 
 # A waiting thread leaves its core to others: on a busy machine this is seconds instead of minutes.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -27,10 +29,10 @@ demo: $(VENV)/.run  ## short training, evaluation and prediction on real images,
 	$(VENV)/bin/python -W ignore -m monai_mtl demo $(BUNDLE)
 
 test: $(VENV)/.dev  ## all tests but the slow ones
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-slow: $(VENV)/.dev  ## all tests
-	$(VENV)/bin/python -m pytest --runslow
+	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --runslow
 
 test-label: $(VENV)-label/.ready  ## the bundle in MONAI Label's own tasks, in an environment of its own (4 GB)
 	$(VENV)-label/bin/python -W ignore tests/label/smoke.py

@@ -5,7 +5,8 @@ python scripts/card.py thresholds hds_inbreast RUN/models DATA   Dice of the val
 python scripts/card.py write hds_inbreast DATA               evaluates them, writes docs/results.json and the card
 python scripts/card.py check hds_inbreast DATA               evaluates them, and compares with docs/results.json
 
-RUN was trained with the bundle's recipe (an overlay in its configs). Only test patients are evaluated; the constant
+RUN was trained with the bundle's recipe: an overlay in its configs, or several, the last one for the last of several
+trainings. Only test patients are evaluated; the constant
 mask is chosen on the training ones.
 """
 
@@ -15,13 +16,14 @@ import json
 import math
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import fire
 import numpy as np
 import torch
-from card_text import ROOT, interval, number, put_into_card
+from card_text import ROOT, figure_rows, interval, number, put_into_card
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 from tqdm import tqdm
@@ -35,22 +37,25 @@ from monai_mtl.outputs.overlay import contact_sheet
 from monai_mtl.outputs.result_json import software_versions, write_json
 
 WEIGHTS = "models/model.safetensors"
+RECIPE = ("cdd_cesm", "cdd_cesm_2")
 AIMS = {"dice_lesion": 0.40, "auc": 0.75}
+TITLES = {"clean": "Clean figures", "clean_classes": "Clean figures"}
+TITLES |= dict.fromkeys(("hds_paper", "acsnet_paper", "ynet_paper"), "By the rules of the paper's code")
 
 
-def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts: Any) -> None:
+def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE, **facts: Any) -> None:
     """Write ``models/model.safetensors``.
 
     Args:
         bundle: Name.
         models: Folder with ``model.pt`` of the training.
         data: The data set.
-        recipe: Overlay that it was trained with.
+        recipe: Overlays that it was trained with.
         **facts: What else is worth knowing of the training, such as ``--hours 1.5 --processor "..."``.
     """
     sections = _workflow(bundle, recipe, data).parser.get_parsed_content("datalist")
     provenance = {
-        "recipe": recipe,
+        "recipe": recipe if isinstance(recipe, str) else list(recipe),
         "datalist": {name: _digest(cases) for name, cases in sections.items()},
         "cases": {name: len(cases) for name, cases in sections.items()},
         "patients": {name: len({case["patient_id"] for case in cases}) for name, cases in sections.items()},
@@ -60,14 +65,14 @@ def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts:
     ship_weights(Path(models) / "model.pt", ROOT / "bundles" / bundle / WEIGHTS, provenance)
 
 
-def thresholds(bundle: str, models: str, data: str, recipe: str = "cdd_cesm") -> None:
+def thresholds(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
     """Print the Dice on lesion images of the validation cases, which may choose, at thresholds of the mask.
 
     Args:
         bundle: Name.
         models: Folder with ``model.pt`` of the training.
         data: The data set.
-        recipe: Overlay that it was trained with.
+        recipe: Overlays that it was trained with.
     """
     torch.set_num_threads(1)
     cases = {"validate#dataset#data": "$@datalist['validation']"}
@@ -79,19 +84,20 @@ def thresholds(bundle: str, models: str, data: str, recipe: str = "cdd_cesm") ->
         print(f"threshold {threshold}: Dice {number(dice['value'])} (n={dice['n']})")
 
 
-def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None = None) -> None:
+def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation: str | None = None) -> None:
     """Evaluate, write ``docs/results.json`` and ``docs/failures.png``, and put the tables into the card.
 
     Args:
         bundle: Name.
         data: The data set.
-        recipe: Overlay that the weights were trained with.
+        recipe: Overlays that the weights were trained with.
         ablation: Folder of a finished ``monai-mtl ablate`` with the same recipe.
     """
     docs = ROOT / "bundles" / bundle / "docs"
     with tempfile.TemporaryDirectory() as scratch:
         results = _evaluate(bundle, data, recipe, Path(scratch))
-        _failures(results, Path(scratch)).save(docs / "failures.png")
+        if "constant_mask" in results:
+            _failures(results, Path(scratch)).save(docs / "failures.png")
     if ablation is not None:
         results["ablation"] = (Path(ablation) / "table.md").read_text()
     elif (docs / "results.json").is_file():
@@ -101,13 +107,13 @@ def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None
     put_into_card(docs / "README.md", _card(json.loads((docs / "results.json").read_text())))
 
 
-def check(bundle: str, data: str, recipe: str = "cdd_cesm") -> None:
+def check(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
     """Evaluate again and compare every number with ``docs/results.json``, to four digits.
 
     Args:
         bundle: Name.
         data: The data set.
-        recipe: Overlay that the weights were trained with.
+        recipe: Overlays that the weights were trained with.
     """
     stated = json.loads((ROOT / "bundles" / bundle / "docs" / "results.json").read_text())
     with tempfile.TemporaryDirectory() as scratch:
@@ -115,7 +121,7 @@ def check(bundle: str, data: str, recipe: str = "cdd_cesm") -> None:
         write_json(Path(scratch) / "found.json", found)
         found = json.loads((Path(scratch) / "found.json").read_text())
     names = ("cases", "patients", "tables", "subgroups", "constant_mask", "calibration")
-    differing = [d for name in names for d in _differences(stated[name], found[name], name)]
+    differing = [d for name in names for d in _differences(stated.get(name), found.get(name), name)]
     print("\n".join(differing) or "every number of the card came out again")
     sys.exit(1 if differing else 0)
 
@@ -137,9 +143,10 @@ def _digest(cases: list[dict]) -> str:
     return digest_of(sorted([case["case_id"], case.get("label_cls")] for case in cases))
 
 
-def _workflow(bundle: str, recipe: str, data: str, *overlays: str, **settings: Any) -> ConfigWorkflow:
+def _workflow(bundle: str, recipe: str | Sequence[str], data: str, *overlays: str, **settings: Any) -> ConfigWorkflow:
     folder = ROOT / "bundles" / bundle
-    files = [str(folder / "configs" / f"{name}.json") for name in ("train", recipe, *overlays)]
+    recipes = [recipe] if isinstance(recipe, str) else recipe
+    files = [str(folder / "configs" / f"{name}.json") for name in ("train", *recipes, *overlays)]
     flow = ConfigWorkflow(
         files, logging_file=False, bundle_root=str(folder), dataset_dir=data, precision="fp32", **settings
     )
@@ -147,13 +154,15 @@ def _workflow(bundle: str, recipe: str, data: str, *overlays: str, **settings: A
     return flow
 
 
-def _evaluate(bundle: str, data: str, recipe: str, scratch: Path) -> dict[str, Any]:
+def _evaluate(bundle: str, data: str, recipe: str | Sequence[str], scratch: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     weights = str(ROOT / "bundles" / bundle / WEIGHTS)
     flow = _workflow(bundle, recipe, data, "evaluate", checkpoint=weights, output_dir=str(scratch))
     flow.run()
     results = json.loads((scratch / "metrics.json").read_text())
-    scores = json.loads((scratch / "scores.json").read_text())
+    results["rows"] = scores = json.loads((scratch / "scores.json").read_text())
+    if "clean" not in results["tables"]:
+        return results
     table = CaseTable.from_rows(scores)
     constant = _constant_scores(flow, scores)
     measures = {"dice_lesion": CLEAN["dice_lesion"]}
@@ -162,7 +171,6 @@ def _evaluate(bundle: str, data: str, recipe: str, scratch: Path) -> dict[str, A
         "difference": paired_difference(CaseTable.from_rows([r["row"] for r in constant]), table, measures),
     }
     results["calibration"] = calibration_bins(table)
-    results["rows"] = scores
     return results
 
 
@@ -205,15 +213,20 @@ def _dice(row: dict[str, Any]) -> float:
 
 
 def _card(results: dict[str, Any]) -> list[str]:
-    tables = results["tables"]
-    lines = [f"{results['cases']} test images of {results['patients']} patients; {results['interval']}.", ""]
-    lines += _verdict(results)
-    for title, name in (("Clean figures", "clean"), ("By the rules of the paper's code", "hds_paper")):
-        lines += ["", f"### {title}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
-        lines += [
-            f"| {key} | {number(one['value'])} | {interval(one)} | {one['n']} |" for key, one in tables[name].items()
-        ]
-    lines += ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
+    lines = [f"{results['cases']} test images of {results['patients']} patients; {results['interval']}."]
+    if "constant_mask" in results:
+        lines += ["", *_verdict(results)]
+    for name, figures in sorted(results["tables"].items()):
+        lines += ["", f"### {TITLES.get(name, name)}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
+        lines += figure_rows(figures)
+    if "constant_mask" in results:
+        lines += _more(results)
+    return lines
+
+
+def _more(results: dict[str, Any]) -> list[str]:
+    """Subgroups, calibration, ablation, failures."""
+    lines = ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
     for field, groups in results["subgroups"].items():
         for value, figures in groups.items():
             dice, auc = (figures[key] for key in AIMS)
@@ -222,30 +235,35 @@ def _card(results: dict[str, Any]) -> list[str]:
     lines += ["", "### Calibration", "| mean p(mass) | share with a mass | images |", "|---|---|---|"]
     lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
     if results.get("ablation"):
-        lines += ["", "### Ablation, at an equal budget", results["ablation"].strip()]
+        lines += ["", "### Ablation, at an equal budget", *_below(results["ablation"])]
     return [*lines, "", "![the worst of the test images](failures.png)"]
+
+
+def _below(page: str) -> list[str]:
+    """A page as a part of another: its title dropped, its sections two levels down."""
+    return [f"##{line}" if line.startswith("#") else line for line in page.strip().splitlines()[1:]]
 
 
 def _verdict(results: dict[str, Any]) -> list[str]:
     clean, constant = results["tables"]["clean"], results["constant_mask"]
     dice, auc, difference = clean["dice_lesion"], clean["auc"], constant["difference"]["dice_lesion"]
-    learned = {
-        f"AUC {number(auc['value'])}": (auc["low"] or 0) > 0.5,
-        f"Dice {number(dice['value'])}": (difference["low"] or -1) > 0,
-    }
-    said = "; ".join(
-        f"**{name}**: its interval is {'above' if good else 'not above'} {what}"
-        for (name, good), what in zip(learned.items(), ("0.5", "that of the best constant mask"), strict=True)
-    )
+    said = [
+        f"**AUC {number(auc['value'])}** ({interval(auc)}, n={auc['n']}): "
+        + ("above 0.5." if (auc["low"] or 0) > 0.5 else "**it did not learn the class**, as far as these images tell."),
+        f"**Dice {number(dice['value'])}** ({interval(dice)}, n={dice['n']}): the best mask that looks at no image has "
+        f"{constant['dice_lesion']:.3f}, and the network {difference['value']:+.3f} more ({interval(difference)}): ",
+    ]
+    if (difference["low"] or -1) > 0:
+        said[1] += "better than that mask."
+    elif (difference["value"] or -1) > 0:
+        said[1] += "better, though the interval of the difference reaches below 0."
+    else:
+        said[1] += "**it did not learn the mask**."
     aims = ", ".join(
         f"{key} {aim:.2f} {'reached' if (clean[key]['value'] or 0) >= aim else 'not reached'}"
         for key, aim in AIMS.items()
     )
-    baseline = (
-        f"The best mask that looks at no image has Dice {constant['dice_lesion']:.3f}; the network's is "
-        f"{difference['value']:+.3f} from it ({interval(difference)})."
-    )
-    return [f"{said}. {baseline} Aims: {aims}."]
+    return [f"- {line}" for line in (*said, f"Aims: {aims}.")]
 
 
 if __name__ == "__main__":

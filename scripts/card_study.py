@@ -1,76 +1,111 @@
 """Tables of a finished cross-validation into a model card.
 
-python scripts/card_study.py acsnet_busi OUT       OUT/table.json, and OUT/ablations/table.json where it is
+python scripts/card_study.py acsnet_busi OUT [--groups bundles/acsnet_busi/docs/bus_bra_calipers.csv]
+python scripts/card_study.py ynet_biopsy OUT_OF_TILES --what tiles
 
-OUT was written by ``monai-mtl crossval``. The tables are kept as docs/crossval.json beside the card.
+OUT was written by ``monai-mtl crossval`` or in its form. Every figure is computed again from the scores of its cases;
+they are kept beside the card as docs/<what>.json.
 """
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import fire
-from card_text import ROOT, interval, number, put_into_card
+import numpy as np
+from card_text import ROOT, figure_rows, interval, number, put_into_card
 
+from monai_mtl.metrics import MEASURE_SETS, CaseTable, measure_all
 from monai_mtl.outputs.result_json import write_json
+from monai_mtl.study import load_scores, measure_sets, pool
 
-SHORT = ("dice_lesion", "miou", "pixel_accuracy", "accuracy", "auc")
-"""Columns of the table of ablations, of those that the bundle has."""
+SHORT = ("dice_lesion", "hd95", "miou", "pixel_accuracy", "accuracy", "auc", "auc_macro")
+"""Columns of the tables of subgroups and ablations, of those that the bundle has."""
 
 
-def main(bundle: str, study: str) -> None:
-    """Write ``docs/crossval.json`` and put its tables into the card.
+def main(bundle: str, study: str, what: str = "crossval", groups: str | None = None, draws: int = 1000) -> None:
+    """Write ``docs/<what>.json`` and put its tables into the card.
 
     Args:
         bundle: Name.
         study: Folder of a finished ``monai-mtl crossval``.
+        what: Word of the marks in the card.
+        groups: Table with the columns case_id and one more, whose values are subgroups.
+        draws: Of an interval.
     """
-    docs = ROOT / "bundles" / bundle / "docs"
-    files = {"folds": Path(study) / "table.json", "ablations": Path(study) / "ablations" / "table.json"}
-    content = {name: json.loads(file.read_text()) for name, file in files.items() if file.is_file()}
-    write_json(docs / "crossval.json", content)
-    lines = _folds(content["folds"]) + (_ablations(content["ablations"]) if "ablations" in content else [])
-    put_into_card(docs / "README.md", lines)
+    folder, place = ROOT / "bundles" / bundle, Path(study)
+    folds = {path.parent.name: load_scores(path.parent) for path in sorted(place.glob("*/done.json"))}
+    table, kinds = pool(folds), measure_sets(folder)
+    content: dict[str, Any] = {
+        "cases": len(table),
+        "patients": len(table.groups),
+        "folds": {name: len(one) for name, one in folds.items()},
+        "tables": {kind: measure_all(table, MEASURE_SETS[kind], draws) for kind in kinds},
+    }
+    if groups is not None:
+        content["subgroups"] = _subgroups(table, Path(groups), kinds[-1], draws)
+    ablations = place / "ablations" / "table.json"
+    if ablations.is_file():
+        content["ablations"] = json.loads(ablations.read_text())[kinds[-1]]
+    write_json(folder / "docs" / f"{what}.json", content)
+    put_into_card(
+        folder / "docs" / "README.md", _lines(json.loads((folder / "docs" / f"{what}.json").read_text())), what
+    )
 
 
-def _kinds(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: groups for name, groups in content.items() if isinstance(groups, dict)}
+def _subgroups(table: CaseTable, path: Path, kind: str, draws: int) -> dict[str, Any]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    name = next(key for key in rows[0] if key != "case_id")
+    values = {row["case_id"]: row[name] for row in rows}
+    of_case = np.array([values[case.split(" ", 1)[1]] for case in table.case_id])  # pool puts the fold before it
+    measures = {key: one for key, one in MEASURE_SETS[kind].items() if key in SHORT}
+    return {
+        f"{name} {value}": {
+            "cases": int((of_case == value).sum()),
+            "figures": measure_all(table.take(np.flatnonzero(of_case == value)), measures, draws),
+        }
+        for value in sorted(set(of_case))
+    }
 
 
-def _folds(content: dict[str, Any]) -> list[str]:
-    lines: list[str] = []
-    for kind, groups in _kinds(content).items():
-        lines += [
-            "",
-            f"### {kind}",
-            "| figure | mean ± sd over folds | all test cases | 95 % interval | n |",
-            "|---" * 5 + "|",
-        ]
-        for name, one in groups["all cases"].items():
-            mean = groups["mean"][name]
-            spread = "nan" if mean["value"] is None else f"{number(mean['value'])} ± {number(mean['sd'])}"
-            lines.append(f"| {name} | {spread} | {number(one['value'])} | {interval(one)} | {one['n']} |")
-    return lines[1:]
-
-
-def _ablations(content: dict[str, Any]) -> list[str]:
-    groups = _kinds(content)
-    kind = next(name for name in groups if name.startswith("clean"))
-    rows, less = groups[kind]["rows"], groups[kind]["less full"]
-    columns = [name for name in SHORT if name in rows["full"]]
-    lines = ["", "### Ablations, on the same folds and of the same length", "| | " + " | ".join(columns) + " |"]
-    lines.append("|---" * (len(columns) + 1) + "|")
-    for label, part in (("", rows), (" less full", less)):
-        for name, row in part.items():
-            cells = [_cell(row[column]) for column in columns]
-            lines.append(f"| {name}{label} | " + " | ".join(cells) + " |")
+def _lines(content: Mapping[str, Any]) -> list[str]:
+    parts = ", ".join(str(n) for n in content["folds"].values())
+    lines = [f"{content['cases']} images of {content['patients']} patients, each scored once (folds of {parts})."]
+    for kind, figures in content["tables"].items():
+        lines += ["", f"#### {kind}", "| figure | all test cases | 95 % interval | n |", "|---|---|---|---|"]
+        lines += figure_rows(figures)
+    if "subgroups" in content:
+        groups = content["subgroups"]
+        lines += ["", "#### Subgroups", *_head(next(iter(groups.values()))["figures"], "group")]
+        lines += [_row(f"{name} ({one['cases']} images)", one["figures"]) for name, one in groups.items()]
+    if "ablations" in content:
+        rows, less = content["ablations"]["rows"], content["ablations"]["less full"]
+        lines += ["", "#### Ablations, on the same folds and of the same length", *_head(rows["full"], "")]
+        lines += [_row(name, one) for name, one in rows.items()]
+        lines += [_row(f"{name} less full", one) for name, one in less.items()]
     return lines
 
 
-def _cell(one: dict[str, Any]) -> str:
-    return "not scored" if one["value"] is None else f"{number(one['value'])} ({interval(one)}; n={one['n']})"
+def _head(figures: Mapping[str, Any], first: str) -> list[str]:
+    columns = [name for name in SHORT if name in figures]
+    return [f"| {first} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> str:
+    cells = [_cell(figures[column]) for column in SHORT if column in figures]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _cell(one: Mapping[str, Any]) -> str:
+    if one["value"] is None:
+        return "not scored"
+    n = f"; n={one['n']}" if "n" in one else ""
+    return f"{number(one['value'])} ({interval(one)}{n})"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 
 from monai_mtl import cli
 from monai_mtl.data import load_datalist
-from monai_mtl.registry import find_bundles
+from monai_mtl.registry import find_bundles, read_bundle
 from monai_mtl.verbs import runs
 
 from .conftest import ROOT
@@ -162,7 +162,7 @@ def test_what_nobody_measured_is_told_so(capsys, tmp_path):
     folder = tmp_path / "mine"
     (folder / "configs").mkdir(parents=True)
     content = json.loads((ROOT / "bundles" / "acsnet_busi" / "configs" / "metadata.json").read_text())
-    content["eval_metrics"] = {"val_seg_dice": 0.5, "val_cls_auc": None}
+    content |= {"state": "ported", "eval_metrics": {"val_seg_dice": 0.5, "val_cls_auc": None}}
     content["resources"] = {"training": {"memory": "3 GB on a GPU"}}
     (folder / "configs" / "metadata.json").write_text(json.dumps(content))
     (folder / "configs" / "train.json").write_text("{}")
@@ -174,10 +174,13 @@ def test_what_nobody_measured_is_told_so(capsys, tmp_path):
     assert found["licence"] == {"code and configs": "not stated", "data": "not stated"}
     code, out, _ = run(capsys, "info", "hds_inbreast")
     assert code == 0
-    assert "state        ported" in out
+    assert f"state        {read_bundle(ROOT / 'bundles' / 'hds_inbreast').state}\n" in out
     assert "code and configs: Apache License Version 2.0\n" in out
     assert "CC BY 4.0" in out
     assert "seg: background, mass\n" in out
+    (folder / "configs" / "metadata.json").write_text(json.dumps(content | {"state": "trained"}))
+    found = json.loads(run(capsys, "info", folder, "--json")[1])
+    assert found["figures"] == {"val_seg_dice": 0.5, "val_cls_auc": "not in metadata.json, see the card"}
     (folder / "configs" / "metadata.json").write_text("{")
     code, _, err = run(capsys, "info", folder)
     assert (code, "holds no JSON" in err) == (2, True)
@@ -233,6 +236,7 @@ def test_a_demo_is_three_commands_and_says_what_it_is_not(tmp_path, capsys, monk
     monkeypatch.setattr(runs, "run_configs", lambda files, settings: ran.append([file.name for file in files]))
     folder = tmp_path / "mine"
     shutil.copytree(ROOT / "bundles" / "ynet_biopsy" / "configs", folder / "configs")
+    (folder / "configs" / "shipped.json").unlink(missing_ok=True)
     code, out, _ = run(capsys, "demo", folder)
     steps = [["train.json", "demo.json"], ["train.json", "demo.json", "evaluate.json"]]
     steps.append(["inference.json", "demo_inference.json"])

@@ -15,7 +15,7 @@ from .conftest import ROOT
 
 def test_bundles_are_found_with_state_and_tasks():
     bundles = {bundle.name: bundle for bundle in find_bundles(ROOT)}
-    assert bundles["hds_inbreast"].state == "ported"
+    assert bundles["hds_inbreast"].state == "trained"
     assert bundles["hds_inbreast"].tasks == ["seg", "cls"]
 
 

@@ -75,6 +75,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     facts = {SETTINGS: settings, **provenance, "source_sha256": file_sha256(source)}
     metadata = {FACTS: json.dumps(facts, sort_keys=True)}
     content = save({name: value.contiguous() for name, value in small.items()}, metadata)
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(target).with_suffix(".part")
     temporary.write_bytes(content)
     temporary.replace(target)

@@ -13,6 +13,8 @@ from ..registry import Bundle, find_bundles, read_bundle
 __all__ = ["info", "list_bundles"]
 
 NOT_MEASURED = "not measured"
+IN_THE_CARD = "not in metadata.json, see the card"
+"""Of a bundle that was trained, so that figures may be known."""
 NEEDS = ("training", "inference")
 """Under ``resources`` of metadata.json, each with ``memory`` and ``time`` in words."""
 
@@ -72,6 +74,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     content, license_file = bundle.metadata, bundle.folder / "docs" / "data_license.txt"
     terms = license_file.read_text(encoding="utf-8").split("\n\n")[0] if license_file.is_file() else "not stated"
     needs = content.get("resources", {})
+    unknown = NOT_MEASURED if bundle.state == "ported" else IN_THE_CARD
     return {
         "bundle": f"{bundle.name} {content['version']}",
         "title": bundle.title,
@@ -80,7 +83,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "image": content.get("image_classes", bundle.modality),
         "data": content.get("data_source", "not stated"),
         "licence": {"code and configs": bundle.licence, "data": " ".join(terms.split())},
-        "figures": {name: NOT_MEASURED if v is None else v for name, v in content.get("eval_metrics", {}).items()},
+        "figures": {name: unknown if v is None else v for name, v in content.get("eval_metrics", {}).items()},
         "memory": {kind: needs.get(kind, {}).get("memory", NOT_MEASURED) for kind in NEEDS},
         "time": {kind: needs.get(kind, {}).get("time", NOT_MEASURED) for kind in NEEDS},
         "use": content.get("intended_use", "not stated"),
