@@ -98,6 +98,7 @@ def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation
         results = _evaluate(bundle, data, recipe, Path(scratch))
         if "constant_mask" in results:
             _failures(results, Path(scratch)).save(docs / "failures.png")
+    del results["rows"]
     if ablation is not None:
         results["ablation"] = (Path(ablation) / "table.md").read_text()
     elif (docs / "results.json").is_file():

@@ -56,6 +56,8 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, Any]) -> None:
     """Half the size of a training's weights for the repository: float16, in the safetensors format.
 
+    Weights of layers, not the vectors of normalisation, are first rounded to what bfloat16 holds: a processor that
+    rounds them so while it runs then answers nearly as one that computes in float32.
     The file records the settings, the digest of ``source`` and the provenance. It is written whole or not at all,
     and the same source and provenance give the same bytes.
 
@@ -68,7 +70,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
         ConfigError: If a weight is too large for float16.
     """
     state, settings = read_weights(source)
-    small = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    small = {name: _rounded(value).half() if value.is_floating_point() else value for name, value in state.items()}
     large = [name for name, value in small.items() if not bool(torch.isfinite(value).all())]
     if large:
         raise ConfigError(f"{source} does not fit float16", large, fix="ship the weights as they are")
@@ -79,3 +81,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     temporary = Path(target).with_suffix(".part")
     temporary.write_bytes(content)
     temporary.replace(target)
+
+
+def _rounded(value: Tensor) -> Tensor:
+    return value.bfloat16().float() if value.dim() > 1 else value

@@ -20,6 +20,7 @@ from monai_mtl.handlers.checkpoint import write_checkpoint
 def network(value: float = 0.1) -> nn.Module:
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     nn.init.constant_(net[0].weight, value)
+    nn.init.constant_(net[1].weight, 0.3)
     return net
 
 
@@ -40,7 +41,8 @@ def test_shipped_weights_are_half_as_precise_and_load_into_the_network(source, t
     WeightsLoader(target, net, settings={"image_size": [256, 128]}).attach(engine)
     engine.run([0])
     assert net[0].weight.dtype == torch.float32
-    assert net[0].weight.unique().item() == torch.tensor(0.1).half().float().item()
+    assert net[0].weight.unique().item() == torch.tensor(0.1).bfloat16().item()  # which float16 holds
+    assert net[1].weight.unique().item() == torch.tensor(0.3).half().item()
     other = WeightsLoader(target, net, settings={"image_size": [1024, 512]})
     with pytest.raises(ConfigError, match=r"trained with image_size \[256, 128\]"):
         other._load(engine)
