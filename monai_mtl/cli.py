@@ -75,6 +75,7 @@ def crossval(
     output: str | None = None,
     folds: Sequence[int] | int = (0, 1, 2, 3, 4),
     recipe: str | None = None,
+    ablations: Sequence[str] | str = (),
     quick: bool = False,
     draws: int = 1000,
     **settings: Any,
@@ -89,6 +90,8 @@ def crossval(
         output: Folder to write to; eval/crossval of the bundle by default.
         folds: Which folds.
         recipe: Name of an overlay in the bundle's configs that fits the data, such as cdd_cesm.
+        ablations: Names of overlays in the bundle's configs/ablations, to do the same folds with each; then
+            ablations/table.md holds their differences to the whole method, over the cases of all folds.
         quick: A few epochs on small images, to see it work.
         draws: Draws of an interval.
         **settings: Overrides of train.json, such as --max_epochs 200.
@@ -96,17 +99,27 @@ def crossval(
     Returns:
         Exit code.
     """
-    from .outputs.study_table import fold_table, write_study
-    from .study import measure_sets, perform, pool, run_folds
+    from .outputs.study_table import fold_table, variant_table, write_study
+    from .study import ablation_overlay, measure_sets, perform, pool, run_folds
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "crossval"
-    runs = run_folds([folds] if isinstance(folds, int) else list(folds), overlays, named_split=False, **given)
-    tables = {run.name: perform(folder, run, place) for run in runs}
+    chosen = [folds] if isinstance(folds, int) else list(folds)
+    names = [ablations] if isinstance(ablations, str) else list(ablations)
+    variants = {name: ablation_overlay(folder, name) for name in names}
+    runs = run_folds(chosen, overlays, named_split=False, **given)
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
-    content = fold_table(tables, pool(tables), draws, measure_sets(folder))
-    return _tell(write_study(content, title, place), place)
+    tables = {run.name: perform(folder, run, place) for run in runs}
+    pooled = {"full": pool(tables)}
+    lines = write_study(fold_table(tables, pooled["full"], draws, measure_sets(folder)), title, place)
+    for name, overlay in variants.items():
+        others = run_folds(chosen, (*overlays, overlay), named_split=False, **given)
+        pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
+    if variants:
+        content = variant_table(pooled, draws, measure_sets(folder))
+        lines += ["", *write_study(content, f"{title}, and ablations", place / "ablations")]
+    return _tell(lines, place)
 
 
 def ablate(
@@ -150,6 +163,7 @@ def infer(
     weights: str | None = None,
     backend: str = "torch",
     precision: str = "auto",
+    recipe: str | None = None,
     **settings: Any,
 ) -> int:
     """Predict images with reading, network and writing at the same time; the files are those of inference.json.
@@ -161,6 +175,8 @@ def infer(
         weights: Weights file; that of inference.json by default.
         backend: torch; or onnx or openvino, after export.
         precision: auto, fp32, bf16, fp16; with openvino also int8.
+        recipe: Name of an overlay on inference.json in the bundle's configs; shipped_inference takes the weights that
+            come with the bundle, where there are any.
         **settings: Overrides of inference.json, such as --image_size "[256, 128]".
 
     Returns:
@@ -169,7 +185,7 @@ def infer(
     from .predictor import Predictor
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, **settings)
+    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, recipe=recipe, **settings)
     several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
     return RunError.exit_code if predictor.run(several, str(output))["failed"] else 0
 
@@ -180,6 +196,7 @@ def export(
     weights: str | None = None,
     backend: str = "onnx",
     precision: str = "fp32",
+    recipe: str | None = None,
     **settings: Any,
 ) -> int:
     """Write a trained network as ONNX or OpenVINO beside its weights, if labelled images show that it answers alike.
@@ -190,6 +207,7 @@ def export(
         weights: Weights file; models/model.pt of the bundle by default.
         backend: onnx or openvino.
         precision: fp32; with openvino also bf16 or int8.
+        recipe: Name of an overlay on train.json that the weights were trained with, such as cdd_cesm.
         **settings: Overrides of train.json that the weights were trained with, such as --image_size "[256, 128]".
 
     Returns:
@@ -198,7 +216,7 @@ def export(
     from .exporting import export_bundle
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, **settings)
+    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, recipe=recipe, **settings)
     sys.stdout.write(f"{path}\njudged: {path.with_suffix('.json')}\n")
     return 0
 

@@ -32,6 +32,7 @@ def export_bundle(
     data: PathLike | None = None,
     images: int = 200,
     calibration_images: int = 64,
+    recipe: str | None = None,
     **settings: Any,
 ) -> Path:
     """Write the network beside its weights, for ``Predictor(backend=...)``, if it passes the gate.
@@ -47,6 +48,7 @@ def export_bundle(
         data: Folder with the data set; the bundle's ``sample_data`` by default.
         images: How many images judge at most: test cases first, then those of validation and of training.
         calibration_images: How many training images int8 is calibrated with; they do not judge.
+        recipe: Overlay on train.json that the weights were trained with, a name in the bundle's ``configs/``.
         **settings: Overrides of train.json that the weights were trained with, such as ``image_size``.
 
     Returns:
@@ -60,7 +62,8 @@ def export_bundle(
     path = export_path(weights, backend, precision)
     fixed = {"checkpoint": str(weights), "precision": "fp32", "device": "cpu", "cache": "none"}
     given = fixed | ({} if data is None else {"dataset_dir": str(data)}) | settings
-    parser = open_bundle(folder, ["train.json", "evaluate.json"], given, kind="train")
+    configs = ["train.json", *([f"{recipe}.json"] if recipe else []), "evaluate.json"]
+    parser = open_bundle(folder, configs, given, kind="train")
     handlers = component(parser, "validate#handlers")
     start_handlers([handler for handler in handlers if isinstance(handler, WeightsLoader)])
     network = component(parser, "network")

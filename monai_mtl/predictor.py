@@ -51,6 +51,7 @@ class Predictor:
         precision: As in the config. For OpenVINO ``"fp32"``, ``"bf16"`` or ``"int8"``; ``"auto"`` is then bf16 where
             the processor has units for it.
         readers: Threads that read and prepare images.
+        recipe: Overlay on inference.json, a name in the bundle's ``configs/`` such as ``"shipped_inference"``.
         **settings: Overrides of inference.json, such as ``image_size``.
 
     Raises:
@@ -72,6 +73,7 @@ class Predictor:
         backend: str = "torch",
         precision: str = "auto",
         readers: int = 2,
+        recipe: str | None = None,
         **settings: Any,
     ) -> None:
         if backend not in BACKENDS:
@@ -82,7 +84,8 @@ class Predictor:
         exported = backend != "torch"
         given = dict(settings) if weights is None else {**settings, "checkpoint": str(weights)}
         given |= {"precision": "fp32", "device": "cpu"} if exported else {"precision": precision}
-        parser = open_bundle(bundle, ["inference.json"], {**given, "dataset#data": []})
+        configs = ["inference.json", *([f"{recipe}.json"] if recipe else [])]
+        parser = open_bundle(bundle, configs, {**given, "dataset#data": []})
         self.dataset, self._inferer, self._postprocessing, self.network, handlers = (
             component(parser, key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
         )

@@ -19,7 +19,7 @@ from .errors import ConfigError
 from .metrics import CaseTable
 from .outputs.result_json import software_versions, write_json
 
-__all__ = ["Run", "ablation_runs", "load_scores", "measure_sets", "perform", "pool", "run_folds"]
+__all__ = ["Run", "ablation_overlay", "ablation_runs", "load_scores", "measure_sets", "perform", "pool", "run_folds"]
 
 logger = logging.getLogger("monai_mtl")
 
@@ -51,6 +51,22 @@ def run_folds(folds: Sequence[int] = range(FOLDS), overlays: Sequence[str] = (),
     if not folds or len(set(folds)) != len(folds) or not set(folds) <= set(range(FOLDS)):
         raise ConfigError(f"folds {list(folds)}", expected=f"some of 0..{FOLDS - 1}", fix="correct --folds")
     return [Run(f"fold_{fold}", tuple(overlays), {**settings, "fold": fold}) for fold in folds]
+
+
+def ablation_overlay(bundle: Path, name: str) -> str:
+    """Overlay of one ablation, relative to the bundle's ``configs/``.
+
+    Args:
+        bundle: Folder of the bundle.
+        name: Of the ablation.
+
+    Raises:
+        ConfigError: If the bundle has no such ablation.
+    """
+    names = sorted(path.stem for path in (bundle / "configs" / "ablations").glob("*.json"))
+    if name not in names:
+        raise ConfigError(f"{bundle.name} has no ablation {name}", expected=" | ".join(names), fix="name one of these")
+    return f"ablations/{name}.json"
 
 
 def ablation_runs(bundle: Path, overlays: Sequence[str] = (), **settings: Any) -> list[Run]:

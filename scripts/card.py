@@ -1,6 +1,7 @@
 """Weights of a run into a bundle, and the numbers of its model card out of these weights.
 
 python scripts/card.py ship hds_inbreast RUN/models DATA     model.pt of a training becomes models/model.safetensors
+python scripts/card.py thresholds hds_inbreast RUN/models DATA   Dice of the validation cases at thresholds of the mask
 python scripts/card.py write hds_inbreast DATA               evaluates them, writes docs/results.json and the card
 python scripts/card.py check hds_inbreast DATA               evaluates them, and compares with docs/results.json
 
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import fire
 import numpy as np
 import torch
+from card_text import ROOT, interval, number, put_into_card
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 from tqdm import tqdm
@@ -33,9 +34,7 @@ from monai_mtl.metrics.image_measures import calibration_bins
 from monai_mtl.outputs.overlay import contact_sheet
 from monai_mtl.outputs.result_json import software_versions, write_json
 
-ROOT = Path(__file__).parents[1]
 WEIGHTS = "models/model.safetensors"
-BEGIN, END = "<!-- numbers: written by scripts/card.py -->", "<!-- end of numbers -->"
 AIMS = {"dice_lesion": 0.40, "auc": 0.75}
 
 
@@ -61,6 +60,25 @@ def ship(bundle: str, models: str, data: str, recipe: str = "cdd_cesm", **facts:
     ship_weights(Path(models) / "model.pt", ROOT / "bundles" / bundle / WEIGHTS, provenance)
 
 
+def thresholds(bundle: str, models: str, data: str, recipe: str = "cdd_cesm") -> None:
+    """Print the Dice on lesion images of the validation cases, which may choose, at thresholds of the mask.
+
+    Args:
+        bundle: Name.
+        models: Folder with ``model.pt`` of the training.
+        data: The data set.
+        recipe: Overlay that it was trained with.
+    """
+    torch.set_num_threads(1)
+    cases = {"validate#dataset#data": "$@datalist['validation']"}
+    for threshold in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
+        with tempfile.TemporaryDirectory() as scratch:
+            settings = {"checkpoint": str(Path(models) / "model.pt"), "output_dir": scratch, "interval_draws": 0}
+            _workflow(bundle, recipe, data, "evaluate", mask_threshold=threshold, **cases, **settings).run()
+            dice = json.loads((Path(scratch) / "metrics.json").read_text())["tables"]["clean"]["dice_lesion"]
+        print(f"threshold {threshold}: Dice {number(dice['value'])} (n={dice['n']})")
+
+
 def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None = None) -> None:
     """Evaluate, write ``docs/results.json`` and ``docs/failures.png``, and put the tables into the card.
 
@@ -79,13 +97,8 @@ def write(bundle: str, data: str, recipe: str = "cdd_cesm", ablation: str | None
     elif (docs / "results.json").is_file():
         results["ablation"] = json.loads((docs / "results.json").read_text()).get("ablation")
     write_json(docs / "results.json", results)
-    card = (docs / "README.md").read_text()
     # What is read back is what was written: None for nan.
-    text = "\n".join(_card(json.loads((docs / "results.json").read_text())))
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not pattern.search(card):
-        raise SystemExit(f"error: the card has no place for numbers\n  fix: put {BEGIN} and {END} into it")
-    (docs / "README.md").write_text(pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", card))
+    put_into_card(docs / "README.md", _card(json.loads((docs / "results.json").read_text())))
 
 
 def check(bundle: str, data: str, recipe: str = "cdd_cesm") -> None:
@@ -198,13 +211,13 @@ def _card(results: dict[str, Any]) -> list[str]:
     for title, name in (("Clean figures", "clean"), ("By the rules of the paper's code", "hds_paper")):
         lines += ["", f"### {title}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
         lines += [
-            f"| {key} | {_number(one['value'])} | {_interval(one)} | {one['n']} |" for key, one in tables[name].items()
+            f"| {key} | {number(one['value'])} | {interval(one)} | {one['n']} |" for key, one in tables[name].items()
         ]
     lines += ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
     for field, groups in results["subgroups"].items():
         for value, figures in groups.items():
             dice, auc = (figures[key] for key in AIMS)
-            cells = [f"{_number(one['value'])} ({_interval(one)}; n={one['n']})" for one in (dice, auc)]
+            cells = [f"{number(one['value'])} ({interval(one)}; n={one['n']})" for one in (dice, auc)]
             lines.append(f"| {field} {value} | {figures['accuracy']['n']} | {cells[0]} | {cells[1]} |")
     lines += ["", "### Calibration", "| mean p(mass) | share with a mass | images |", "|---|---|---|"]
     lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
@@ -217,8 +230,8 @@ def _verdict(results: dict[str, Any]) -> list[str]:
     clean, constant = results["tables"]["clean"], results["constant_mask"]
     dice, auc, difference = clean["dice_lesion"], clean["auc"], constant["difference"]["dice_lesion"]
     learned = {
-        f"AUC {_number(auc['value'])}": (auc["low"] or 0) > 0.5,
-        f"Dice {_number(dice['value'])}": (difference["low"] or -1) > 0,
+        f"AUC {number(auc['value'])}": (auc["low"] or 0) > 0.5,
+        f"Dice {number(dice['value'])}": (difference["low"] or -1) > 0,
     }
     said = "; ".join(
         f"**{name}**: its interval is {'above' if good else 'not above'} {what}"
@@ -230,20 +243,10 @@ def _verdict(results: dict[str, Any]) -> list[str]:
     )
     baseline = (
         f"The best mask that looks at no image has Dice {constant['dice_lesion']:.3f}; the network's is "
-        f"{difference['value']:+.3f} from it ({_interval(difference)})."
+        f"{difference['value']:+.3f} from it ({interval(difference)})."
     )
     return [f"{said}. {baseline} Aims: {aims}."]
 
 
-def _number(value: float | None) -> str:
-    return "nan" if value is None else f"{value:.3f}"
-
-
-def _interval(one: dict[str, Any]) -> str:
-    if one.get("low") is None:
-        return one.get("reason", "none")
-    return f"{one['low']:.3f} to {one['high']:.3f}"
-
-
 if __name__ == "__main__":
-    fire.Fire({"ship": ship, "write": write, "check": check})
+    fire.Fire({"ship": ship, "thresholds": thresholds, "write": write, "check": check})

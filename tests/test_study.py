@@ -186,6 +186,30 @@ def test_the_command_performs_the_runs_and_tells_where_the_table_is(monkeypatch,
     assert asked[0].overlays == ("demo.json",)
 
 
+def test_ablations_are_compared_over_the_cases_of_all_folds(monkeypatch, capsys, tmp_path):
+    asked = []
+    monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append((run, place)), cases())[1])
+    words = ["--folds", "[0, 2]", "--ablations", "['seg_ds', 'multitask']", "--draws", "5", "--output", str(tmp_path)]
+    with pytest.raises(SystemExit) as left:
+        main(["crossval", str(BUNDLE), "--quick", *words])
+    assert left.value.code == 0
+    assert "| seg_ds less full |" in capsys.readouterr().out
+    content = json.loads((tmp_path / "ablations" / "table.json").read_text())["clean"]
+    assert list(content["rows"]) == ["full", "seg_ds", "multitask"]
+    assert content["rows"]["seg_ds"]["accuracy"]["n"] == 2 * len(cases().rows())
+    assert content["less full"]["multitask"]["accuracy"]["value"] == 0
+    overlays = [run.overlays[1:] for run, _ in asked[::2]]
+    assert overlays == [(), ("ablations/seg_ds.json",), ("ablations/multitask.json",)]
+    assert len({(run.name, place) for run, place in asked}) == 6
+
+
+def test_an_ablation_that_does_not_exist_is_refused(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["crossval", "hds_inbreast", "--ablations", "nothing"])
+    assert left.value.code == 2
+    assert "cls_ds | multitask | seg_ds" in capsys.readouterr().err
+
+
 def test_a_recipe_that_does_not_exist_is_refused(capsys):
     with pytest.raises(SystemExit) as left:
         main(["ablate", "hds_inbreast", "--recipe", "nothing"])

@@ -23,7 +23,8 @@ def measure_all(
     """Every figure with its number of cases and a percentile interval.
 
     Patients are drawn with replacement, each with all cases, because images of one patient are not independent.
-    Draws in which a figure is undefined do not count; if more than half are, there is no interval.
+    Draws in which a figure is undefined do not count; if more than half are, there is no interval. Nor is there one
+    where all draws agree, as of an AUC of 1 on a few cases: they tell nothing of its spread.
 
     Args:
         table: Cases.
@@ -40,6 +41,8 @@ def measure_all(
     for name, measured in found.items():
         entry: dict[str, Any] = {"value": measured.value, "n": measured.n}
         entry["low"], entry["high"], reason = _interval(drawn[name], measured.value)
+        if entry["low"] == entry["high"]:
+            entry["low"], entry["high"], reason = math.nan, math.nan, "no interval: the same in every draw"
         if measured.reason or reason:
             entry["reason"] = measured.reason or reason
         results[name] = entry
