@@ -63,7 +63,7 @@ def test_an_export_lies_beside_the_weights_with_what_judged_it(bundle, weights):
 def test_the_predictor_gives_the_answers_of_torch(bundle, weights, data, tmp_path, backend):
     images, settings = sorted((data / "images").iterdir())[:6], tiny(bundle.folder)
     plain = Predictor(bundle.folder, weights, precision="fp32", **settings).run(images, tmp_path / "torch")
-    predictor = Predictor(bundle.folder, weights, backend=backend, **settings)
+    predictor = Predictor(bundle.folder, weights, backend=backend, precision="fp32", **settings)
     assert not isinstance(predictor.network, torch.nn.Module)
     found = predictor.run(images, tmp_path / backend)
     for one, other in zip(plain["results"], found["results"], strict=True):
@@ -88,9 +88,10 @@ def picture(path: Path) -> np.ndarray:
 
 def test_with_too_few_images_nothing_is_left(bundle, weights, tmp_path):
     path = Path(shutil.copy(weights, tmp_path))
-    with pytest.raises(DataError, match=r"\d\d images are too few"):
-        export_bundle(bundle.folder, path, "openvino", **tiny(bundle.folder, "train"))
-    assert names(tmp_path) == {"model.pt"}
+    few = write_datalist(tmp_path / "data", patients=30)
+    with pytest.raises(DataError, match="30 images are too few"):
+        export_bundle(bundle.folder, path, "openvino", data=few, **tiny(bundle.folder, "train"))
+    assert names(tmp_path) == {"model.pt", "data"}
 
 
 def test_a_refused_export_leaves_nothing(bundle, weights, data, tmp_path, monkeypatch):
@@ -113,15 +114,16 @@ def test_int8_learns_from_training_images_that_do_not_judge(bundle, weights, dat
         seen["calibration"] = [float(image.sum()) for image in images]
         Path(target).write_text("")
 
-    def judge(network, exported, cases, *_):
+    def judge(network, exported, cases, *_, **__):
         seen["judging"] = [float(cases[i]["image"].sum()) for i in range(len(cases))]
         raise RunError("enough")
 
     monkeypatch.setattr(module, "export_openvino", convert)
     monkeypatch.setattr(module, "require_agreement", judge)
     monkeypatch.setattr(module, "ExportedNetwork", lambda *_: None)
+    settings = tiny(bundle.folder, "train")
     with pytest.raises(RunError, match="enough"):
-        export_bundle(bundle.folder, path, "openvino", "int8", data, calibration_images=5, **tiny(bundle.folder, "train"))
+        export_bundle(bundle.folder, path, "openvino", "int8", data, calibration_images=5, **settings)
     assert [len(seen[name]) for name in ("calibration", "judging")] == [5, 61]
     assert not set(seen["calibration"]) & set(seen["judging"])
 

@@ -37,8 +37,8 @@ def require_agreement(
 ) -> dict[str, Any]:
     """Run both over labelled images and refuse an export that changes an answer.
 
-    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a probability, of a pixel
-    or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
+    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a
+    probability, of a pixel or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
 
     Args:
         network: The original; it is left in eval mode.
