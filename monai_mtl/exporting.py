@@ -37,7 +37,7 @@ def export_bundle(
 ) -> Path:
     """Write the network beside its weights, for ``Predictor(backend=...)``, if it passes the gate.
 
-    Network, images, labels and metrics are those of the bundle's evaluation. An export that is refused leaves
+    Network, images, labels, inferer and metrics are those of the bundle's evaluation. An export that is refused leaves
     nothing behind.
 
     Args:
@@ -75,17 +75,24 @@ def export_bundle(
         cases = [case for case in cases if case not in calibration]
     transform = component(parser, "validate#preprocessing")
     judging: Any = Dataset(cases[:images], transform)
-    onnx = path.with_suffix(".onnx")
+    inferer, onnx = component(parser, "validate#inferer"), path.with_suffix(".onnx")
+
+    def image(case: dict) -> torch.Tensor:
+        """One image as the network sees it: where the inferer runs tiles, a tile."""
+        rows, columns = getattr(inferer, "roi_size", None) or (None, None)
+        return torch.as_tensor(transform(case)["image"]).as_subclass(torch.Tensor)[None, :, :rows, :columns].float()
+
     logger.info("exporting to %s", path)
     try:
-        export_onnx(network, onnx, _image(transform(cases[0])))
+        export_onnx(network, onnx, image(cases[0]))
         if backend == "openvino":
-            export_openvino(onnx, path, precision, [_image(transform(case)) for case in calibration])
+            export_openvino(onnx, path, precision, [image(case) for case in calibration])
             onnx.unlink()
         metrics = component(parser, "validate#key_metric")
         metrics = metrics | component(parser, "validate#additional_metrics")
         post = component(parser, "validate#postprocessing")
-        judged = require_agreement(network, ExportedNetwork(path, precision), judging, post, metrics)
+        exported = ExportedNetwork(path, precision)
+        judged = require_agreement(network, exported, judging, post, metrics, inferer=inferer)
     except MonaiMtlError:
         for suffix in (".onnx", ".xml", ".bin", ".json"):
             path.with_suffix(suffix).unlink(missing_ok=True)
@@ -93,7 +100,3 @@ def export_bundle(
     write_record(path, weights, network_settings(parser), judged)
     logger.info("judged on %d images: %s", judged["images"], path.with_suffix(".json"))
     return path
-
-
-def _image(case: dict) -> torch.Tensor:
-    return torch.as_tensor(case["image"]).as_subclass(torch.Tensor)[None].float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,25 @@ import torch
 
 from monai_mtl.bundle.opening import open_bundle
 
+from .small_runs import SMALL_RUNS
+
 SIZE = [256, 128]
 SMALL = {"network_def#widths": [4, 8, 8, 8, 8], "network_def#bottom_width": 8, "network_def#cls_max_width": 8}
-"""Overrides for a network that takes milliseconds."""
+"""Overrides for a network of hds_inbreast that takes milliseconds."""
+CLASSES = {"seg_classes": ["background", "mass"], "cls_classes": ["no mass", "mass"]}
+"""Of the synthetic data of tests/factories.py."""
+
+
+def tiny(bundle: Path, config: str = "inference") -> dict[str, Any]:
+    """Overrides for a bundle on synthetic data: small images, a network that takes milliseconds.
+
+    Args:
+        bundle: Folder of the bundle.
+        config: Config that has them all; those that it lacks are left out.
+    """
+    content = json.loads((bundle / "configs" / f"{config}.json").read_text())
+    given = {**SMALL_RUNS[bundle.name], **CLASSES, **(SMALL if bundle.name == "hds_inbreast" else {})}
+    return {name: value for name, value in given.items() if name.partition("#")[0] in content}
 
 
 def random_weights(bundle: Path, path: Path, **settings: Any) -> Path:
@@ -26,9 +43,13 @@ def random_weights(bundle: Path, path: Path, **settings: Any) -> Path:
     given = {"checkpoint": str(bundle / "LICENSE"), "dataset#data": [], **settings}
     parser = open_bundle(bundle, ["inference.json"], given)
     network = parser.get_parsed_content("network_def").train()
+    channels = parser.get_parsed_content("network_def#in_channels")
     with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith("offset_conv.weight"):  # zero at first, so that nothing in the image moves a point
+                torch.nn.init.normal_(parameter, std=0.05)
         for _ in range(2):
-            network(torch.rand(2, 1, *SIZE) * 255)
+            network(torch.rand(2, channels, *SIZE) * 255)
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"model": network.state_dict()}, path)
     return path

@@ -14,6 +14,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata
 from monai.data import list_data_collate
 
+from monai_mtl.bundle.export import ExportedNetwork, export_onnx
 from monai_mtl.bundle.opening import start_handlers
 from monai_mtl.bundle.skeleton import MARK
 from monai_mtl.handlers import WeightsLoader
@@ -22,6 +23,7 @@ from monai_mtl.registry import Bundle, find_bundles
 
 from ..conftest import DATA, ROOT
 from ..small_runs import SMALL_RUNS
+from ..trained import random_weights
 
 BUNDLES = find_bundles(ROOT)
 CONFIGS = ("metadata", "train", "evaluate", "inference", "demo", "demo_inference", "multi_gpu_train")
@@ -225,6 +227,27 @@ def test_a_scripted_network_equals_the_eager_one(bundle):
         assert set(result) == set(eager)
         for name, value in eager.items():
             torch.testing.assert_close(result[name], value)
+
+
+@torch.inference_mode()
+def test_its_network_leaves_torch_and_answers_the_same_at_three_sizes(bundle, tmp_path):
+    """As TorchScript and as ONNX, each one file."""
+    weights = random_weights(bundle.folder, tmp_path / "model.pt")
+    net = workflow(bundle.folder, ["inference"], "infer").network_def.eval()
+    net.load_state_dict(torch.load(weights, weights_only=True)["model"])
+    channels = bundle.metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+    export_onnx(net, tmp_path / "net.onnx", torch.rand(1, channels, 128, 256) * 255)
+    torch.jit.script(net).save(tmp_path / "net.ts")
+    exports = (ExportedNetwork(tmp_path / "net.onnx"), torch.jit.load(tmp_path / "net.ts"))
+    for shape in ((1, channels, 128, 128), (2, channels, 128, 256), (1, channels, 256, 128)):
+        image = torch.rand(shape) * 255
+        expected = net(image)
+        for exported in exports:
+            found = exported(image)
+            assert set(found) == set(expected)
+            for name, value in expected.items():
+                difference = (found[name] - value).abs().max() / value.abs().max().clamp(min=1)
+                assert difference < 1e-4, (type(exported).__name__, name, shape)
 
 
 def test_a_batch_with_missing_labels_trains_in_every_order(bundle):

@@ -253,15 +253,18 @@ def test_the_function_scripts():
     )
 
 
-@pytest.mark.parametrize("opset", [19, 20])
-def test_onnx_holds_the_operator_and_onnxruntime_computes_the_same(tmp_path, opset):
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize(("opset", "dynamo"), [(19, True), (20, True), (19, False)])
+def test_onnx_holds_the_operator_and_onnxruntime_computes_the_same(tmp_path, opset, dynamo):
     first = moving(DeformConv2d(4, 8, 3, padding=1))
     options = {"stride": 2, "padding": 2, "dilation": 2, "groups": 2, "deformable_groups": 2}
     net = nn.Sequential(first, moving(DeformConv2d(8, 6, 3, **options, modulated=False, bias=False))).eval()
     path = str(tmp_path / "net.onnx")
-    axes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    free = {"dynamic_axes": {"x": {0: "batch", 2: "height", 3: "width"}}, "input_names": ["x"]}
+    if dynamo:
+        free = {"dynamic_shapes": (dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC),)}
     example = (torch.randn(2, 4, 16, 20),)
-    torch.onnx.export(net, example, path, opset_version=opset, dynamic_shapes=(axes,), verbose=False)
+    torch.onnx.export(net, example, path, opset_version=opset, dynamo=dynamo, verbose=False, **free)
     model = onnx.load(path)
     onnx.checker.check_model(model)
     assert [node.op_type for node in model.graph.node].count("DeformConv") == 2

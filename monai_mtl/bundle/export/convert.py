@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from monai.config import PathLike
@@ -20,7 +21,8 @@ from .runners import ExportedNetwork, require_precision
 
 __all__ = ["export_onnx", "export_openvino"]
 
-OPSET = 18
+OPSET = 19
+"""The first that has the operator ``DeformConv``."""
 LARGEST_DIFFERENCE = 1e-3
 """Between the file and the network, as a share of the largest value of an output."""
 
@@ -115,7 +117,9 @@ def export_openvino(
     openvino = need("openvino")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = openvino.Core().read_model(Path(onnx))
+    core = openvino.Core()
+    core.add_extension(need("openvino.frontend.onnx").ConversionExtension("DeformConv", _deformable))
+    model = core.read_model(Path(onnx))
     if precision == "int8":
         if not calibration:
             raise RunError("int8 needs images to calibrate with", fix="give some that the export is not judged on")
@@ -125,3 +129,23 @@ def export_openvino(
         model = nncf.quantize(model, images, subset_size=len(calibration))
     openvino.save_model(model, path, compress_to_fp16=False)
     return path
+
+
+def _deformable(node: Any) -> list[Any]:
+    """OpenVINO's operator for ONNX's ``DeformConv`` without bias, which its own reader of ONNX does not know."""
+    image, weight, offset, *rest = (node.get_input(i) for i in range(node.get_input_size()))
+    stride, pads, dilation = (list(node.get_attribute(name)) for name in ("strides", "pads", "dilations"))
+    made = need("openvino").opset8.deformable_convolution(
+        image,
+        offset,
+        weight,
+        stride,
+        pads[:2],
+        pads[2:],
+        dilation,
+        mask=rest[1] if rest else None,
+        group=node.get_attribute("group"),
+        deformable_group=node.get_attribute("offset_group"),
+        bilinear_interpolation_pad=True,
+    )
+    return made.outputs()

@@ -26,9 +26,10 @@ def need(name: str) -> Any:
     Raises:
         ConfigError: If the package is not installed.
     """
-    if EXTRAS[name] == "openvino":
+    extra = EXTRAS[name.partition(".")[0]]
+    if extra == "openvino":
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ConfigError(f"{name} is not installed", fix=f"pip install 'monai-mtl[{EXTRAS[name]}]'") from error
+        raise ConfigError(f"{name} is not installed", fix=f"pip install 'monai-mtl[{extra}]'") from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...errors import DataError, RunError
-from ...metrics import ROCAUC, LesionDice
+from ...metrics import ROCAUC, LesionDice, MeanIoU, PixelAccuracy
 from ...metrics.case_metric import CaseMetric
 
 __all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE", "require_agreement"]
@@ -20,8 +20,9 @@ __all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE",
 GATE_IMAGES = 60
 LARGEST_METRIC_CHANGE = 0.002
 LARGEST_PROBABILITY_CHANGE = 0.01
-JUDGES = (LesionDice, ROCAUC)
+JUDGES = (LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
 """Metrics that must not change; a share of right answers jumps by whole images."""
+PROBABILITIES = ("probability", "cls", "discriminative")
 Network = Callable[[Tensor], dict[str, Tensor]]
 
 
@@ -31,12 +32,13 @@ def require_agreement(
     cases: Sequence[Mapping[str, Any]],
     postprocessing: Callable[[dict], dict],
     metrics: Mapping[str, CaseMetric],
-    probabilities: Sequence[str] = ("probability", "cls"),
+    probabilities: Sequence[str] = PROBABILITIES,
+    inferer: Callable[[Tensor, Network], dict[str, Tensor]] | None = None,
 ) -> dict[str, Any]:
     """Run both over labelled images and refuse an export that changes an answer.
 
-    Refused is a change of a Dice or of an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a probability, of a pixel
-    or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
+    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a
+    probability, of a pixel or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
 
     Args:
         network: The original; it is left in eval mode.
@@ -44,9 +46,9 @@ def require_agreement(
         cases: At least :data:`GATE_IMAGES`, as the data set of a validation gives them: ``image`` ``(C, H, W)``,
             ``label_<task>`` and ``has_<task>``.
         postprocessing: Of a validation: ``pred`` and ``label`` to what the metrics read.
-        metrics: Those of a validation by name; :class:`monai_mtl.metrics.LesionDice` and
-            :class:`monai_mtl.metrics.ROCAUC` judge.
+        metrics: Those of a validation by name, of which those of :data:`JUDGES` judge.
         probabilities: Keys of probabilities after postprocessing; one that is not there is left out.
+        inferer: Of a validation, such as one that runs tiles; ``None`` runs whole images.
 
     Returns:
         ``images``, each metric with ``original``, ``exported`` and ``change``, and ``largest_probability_change``.
@@ -66,7 +68,7 @@ def require_agreement(
     network.eval()
     largest = 0.0
     for case in tqdm(cases, desc="comparing", unit="image", disable=None):
-        answers = [_answer(one, case, postprocessing) for one in (network, exported)]
+        answers = [_answer(one, case, postprocessing, inferer) for one in (network, exported)]
         for half, answer in zip(both, answers, strict=True):
             for metric in half.values():
                 metric.update([answer])
@@ -78,8 +80,14 @@ def require_agreement(
 
 
 @torch.inference_mode()
-def _answer(network: Network, case: Mapping[str, Any], postprocessing: Callable[[dict], dict]) -> dict[str, Any]:
-    outputs = network(torch.as_tensor(case["image"]).as_subclass(Tensor)[None])
+def _answer(
+    network: Network,
+    case: Mapping[str, Any],
+    postprocessing: Callable[[dict], dict],
+    inferer: Callable[[Tensor, Network], dict[str, Tensor]] | None,
+) -> dict[str, Any]:
+    image = torch.as_tensor(case["image"]).as_subclass(Tensor)[None]
+    outputs = network(image) if inferer is None else inferer(image, network)
     label = {name.removeprefix("label_"): value for name, value in case.items() if name.startswith(("label_", "has_"))}
     return postprocessing({"pred": {name: value[0].float() for name, value in outputs.items()}, "label": label})
 

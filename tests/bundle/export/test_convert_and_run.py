@@ -14,6 +14,7 @@ from torch import nn
 from monai_mtl.bundle.export import ExportedNetwork, export_onnx, export_openvino
 from monai_mtl.bundle.export import runners as module
 from monai_mtl.errors import ConfigError, MissingError, RunError
+from monai_mtl.layers import DeformConv2d
 
 from .small import Brightness, hds
 
@@ -103,6 +104,34 @@ class Halves(nn.Module):
 class BranchOnSize(nn.Module):
     def forward(self, image):
         return {"seg": image * (1.0 if image.shape[3] < 16 else 2.0)}
+
+
+class Moved(nn.Module):
+    """Deformable convolutions with everything that the operator takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        options = {"stride": 2, "padding": (2, 1), "dilation": (2, 1), "groups": 2, "deformable_groups": 2}
+        first = DeformConv2d(1, 4, 3, padding=1)
+        self.body = nn.Sequential(first, DeformConv2d(4, 2, (3, 2), **options, modulated=False, bias=False))
+        for conv in self.body:
+            nn.init.normal_(conv.offset_conv.weight, std=0.5)  # some points leave the image
+
+    def forward(self, image):
+        return {"seg": self.body(image)}
+
+
+def test_deformable_convolutions_answer_as_in_torch_at_every_size(tmp_path):
+    network = Moved().eval()
+    export_onnx(network, tmp_path / "net.onnx", torch.rand(1, 1, 16, 24))
+    export_openvino(tmp_path / "net.onnx", tmp_path / "net.xml")
+    for name in ("net.onnx", "net.xml"):
+        exported = ExportedNetwork(tmp_path / name)
+        for shape in ((1, 1, 16, 24), (3, 1, 9, 33), (2, 1, 40, 13)):
+            image = torch.rand(shape)
+            with torch.inference_mode():
+                expected = network(image)["seg"]
+            torch.testing.assert_close(exported(image)["seg"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_export_that_holds_for_one_size_only_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import torch
 
 from monai_mtl.bundle.export import GATE_IMAGES, require_agreement
 from monai_mtl.errors import DataError, RunError
-from monai_mtl.metrics import Accuracy
+from monai_mtl.metrics import Accuracy, MeanIoU, PixelAccuracy
 
 from .small import METRICS, POST, Brightness, cases
 
@@ -38,6 +38,27 @@ def test_a_change_of_dice_alone_is_refused():
         require_agreement(Brightness(), Brightness(0.3), cases(), POST, METRICS, probabilities=())
     assert "val_seg_dice: 0." in str(raised.value)
     assert "val_cls_auc" not in str(raised.value)
+
+
+@pytest.mark.parametrize("judge", [MeanIoU(2), PixelAccuracy(2)])
+def test_a_change_of_what_judges_several_tissues_is_refused(judge):
+    with pytest.raises(RunError, match="val_seg: 0"):
+        require_agreement(Brightness(), Brightness(0.3), cases(), POST, {"val_seg": judge}, probabilities=())
+    same = require_agreement(Brightness(), Brightness(), cases(), POST, {"val_seg": judge}, probabilities=())
+    assert same["metrics"]["val_seg"]["original"] > 0.5
+
+
+def test_both_run_as_the_inferer_runs_them():
+    seen = []
+
+    def halves(image, network):
+        seen.append(network)
+        parts = [network(part) for part in image.split(8, dim=2)]
+        return {"seg": torch.cat([part["seg"] for part in parts], dim=2), "cls": parts[0]["cls"]}
+
+    original, exported = Brightness(), Brightness()
+    require_agreement(original, exported, cases(), POST, METRICS, inferer=halves)
+    assert seen == [original, exported] * GATE_IMAGES
 
 
 def test_a_change_of_auc_alone_is_refused():
