@@ -57,6 +57,6 @@ class PreActBlock(nn.Module):
         Returns:
             ``(B, C_out, H, W)``.
         """
-        residual = self.conv1(self.act(self.norm1(x)))
-        residual = self.conv2(self.dropout(self.act(self.norm2(residual))))
+        residual = self.act(self.norm2(self.conv1(self.act(self.norm1(x)))))  # nested: the inner maps are freed at once
+        residual = self.conv2(self.dropout(residual))
         return self.shortcut(x) + residual

@@ -51,11 +51,15 @@ class _Fusion(nn.Module):
     def __init__(self, channels: int, mode: str) -> None:
         super().__init__()
         self.cat = mode == "cat"
-        self.merge = norm_act_conv(2 * channels, channels) if self.cat else nn.Identity()
+        self.merge = norm_act_conv(2 * channels, channels) if self.cat else nn.Sequential()
+
+    def join(self, up: Tensor, skip: Tensor) -> Tensor:
+        """Two maps ``(B, C, H, W)`` to what ``merge`` takes: ``(B, 2C, H, W)``, or their sum."""
+        return torch.cat([up, skip], dim=1) if self.cat else up + skip
 
     def forward(self, up: Tensor, skip: Tensor) -> Tensor:
         """Two maps ``(B, C, H, W)`` to one of the same shape."""
-        return self.merge(torch.cat([up, skip], dim=1) if self.cat else up + skip)
+        return self.merge(self.join(up, skip))
 
 
 class _SegPath(nn.Sequential):
@@ -180,8 +184,12 @@ class HDSUResNet(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def _trunk(self, image: Tensor) -> list[Tensor]:
-        """Feature maps of the coarsest stage and of every decoder stage, coarse to fine."""
+    def _trunk(self, image: Tensor, kept: int) -> list[Tensor]:
+        """Feature maps of the ``kept`` finest among the coarsest stage and the decoder stages, coarse to fine.
+
+        Layers of the decoder are called one by one: a container, like a caller, holds its input until its last layer
+        is done. Without gradients this halves the largest memory.
+        """
         if image.shape[2] % self.mil_stride != 0 or image.shape[3] % self.mil_stride != 0:
             raise ValueError(f"height and width must be multiples of {self.mil_stride}, got {image.shape}")
         x = self.stem((image - self.image_mean) / self.image_std)
@@ -189,10 +197,16 @@ class HDSUResNet(nn.Module):
         for down, stage in zip(self.downs, self.encoder):  # noqa: B905  (TorchScript knows no strict=)
             x = stage(down(x))
             skips.append(x)
-        taps = [x]
-        for i, (up, fusion, stage) in enumerate(zip(self.ups, self.fusions, self.decoder)):  # noqa: B905
-            x = stage(fusion(up(x), skips[-2 - i]))
+        taps = [skips.pop()]
+        for up, fusion, stage in zip(self.ups, self.fusions, self.decoder):  # noqa: B905
+            x = fusion.join(up(x), skips.pop())
+            for layer in fusion.merge:
+                x = layer(x)
+            for block in stage:
+                x = block(x)
             taps.append(x)
+            if len(taps) > kept:
+                taps.pop(0)
         return taps
 
     def forward_levels(self, image: Tensor) -> dict[str, Tensor]:
@@ -207,10 +221,9 @@ class HDSUResNet(nn.Module):
         Raises:
             ValueError: If H or W is not a multiple of ``mil_stride``.
         """
-        taps = self._trunk(image)
-        first = len(taps) - self.levels
-        seg = [path(taps[first + i]) for i, path in enumerate(self.seg_paths)]
-        cls = [path(taps[first + i]) for i, path in enumerate(self.cls_paths)]
+        taps = self._trunk(image, self.levels)
+        seg = [path(taps[i]) for i, path in enumerate(self.seg_paths)]
+        cls = [path(taps[i]) for i, path in enumerate(self.cls_paths)]
         return {"seg_levels": torch.stack(seg), "cls_levels": torch.stack(cls)}
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -233,7 +246,7 @@ class HDSUResNet(nn.Module):
             out = self.forward_levels(image)
             out["seg"], out["cls_map"] = out["seg_levels"][-1], out["cls_levels"][-1]
         else:
-            tap = self._trunk(image)[-1]
+            tap = self._trunk(image, 1)[0]
             out["seg"], out["cls_map"] = self.seg_paths[-1](tap), self.cls_paths[-1](tap)
         out["cls"] = pool_instances(out["cls_map"], self.mil_select)
         return out
