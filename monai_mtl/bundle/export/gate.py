@@ -20,6 +20,8 @@ __all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE",
 GATE_IMAGES = 60
 LARGEST_METRIC_CHANGE = 0.002
 LARGEST_PROBABILITY_CHANGE = 0.01
+LARGEST_PIXEL_CHANGE = 0.05
+"""Of a single pixel, wider than of an image: bfloat16 holds three digits, and what masks do is told by their Dice."""
 JUDGES = (LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
 """Metrics that must not change; a share of right answers jumps by whole images."""
 PROBABILITIES = ("probability", "cls", "discriminative")
@@ -37,8 +39,9 @@ def require_agreement(
 ) -> dict[str, Any]:
     """Run both over labelled images and refuse an export that changes an answer.
 
-    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, and a
-    probability, of a pixel or an image, that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more.
+    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, a
+    probability of an image that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more, and one of a single pixel that
+    differs by :data:`LARGEST_PIXEL_CHANGE` or more.
 
     Args:
         network: The original; it is left in eval mode.
@@ -51,7 +54,8 @@ def require_agreement(
         inferer: Of a validation, such as one that runs tiles; ``None`` runs whole images.
 
     Returns:
-        ``images``, each metric with ``original``, ``exported`` and ``change``, and ``largest_probability_change``.
+        ``images``, each metric with ``original``, ``exported`` and ``change``, ``largest_probability_change`` of the
+        images and ``largest_pixel_change``.
 
     Raises:
         DataError: If there are too few images, no metric that judges, or one is undefined on these images.
@@ -66,7 +70,7 @@ def require_agreement(
     for metric in (m for half in both for m in half.values()):
         metric.reset()
     network.eval()
-    largest = 0.0
+    largest = {"probability": 0.0, "pixel": 0.0}
     for case in tqdm(cases, desc="comparing", unit="image", disable=None):
         answers = [_answer(one, case, postprocessing, inferer) for one in (network, exported)]
         for half, answer in zip(both, answers, strict=True):
@@ -74,8 +78,9 @@ def require_agreement(
                 metric.update([answer])
         for key in probabilities:
             if key in answers[0]:
+                kind = "pixel" if answers[0][key].dim() > 1 else "probability"
                 difference = float((answers[0][key] - answers[1][key]).abs().max())
-                largest = difference if math.isnan(difference) else max(largest, difference)
+                largest[kind] = difference if math.isnan(difference) else max(largest[kind], difference)
     return _judge(both[0], both[1], len(cases), largest)
 
 
@@ -93,9 +98,10 @@ def _answer(
 
 
 def _judge(
-    original: Mapping[str, CaseMetric], exported: Mapping[str, CaseMetric], images: int, largest: float
+    original: Mapping[str, CaseMetric], exported: Mapping[str, CaseMetric], images: int, largest: Mapping[str, float]
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {"images": images, "metrics": {}, "largest_probability_change": largest}
+    result: dict[str, Any] = {"images": images, "metrics": {}}
+    result |= {f"largest_{kind}_change": value for kind, value in largest.items()}
     bad, undefined = [], []
     for name in original:
         before, after = original[name].compute(), exported[name].compute()
@@ -106,9 +112,14 @@ def _judge(
             bad.append(f"{name}: {before:.4f} before, {after:.4f} exported")
     if undefined:
         raise DataError("these images cannot judge an export", undefined, fix="add images that make them defined")
-    if not largest < LARGEST_PROBABILITY_CHANGE:
-        bad.append(f"largest change of a probability: {largest:.4f}")
+    if not largest["probability"] < LARGEST_PROBABILITY_CHANGE:
+        bad.append(f"largest change of a probability of an image: {largest['probability']:.4f}")
+    if not largest["pixel"] < LARGEST_PIXEL_CHANGE:
+        bad.append(f"largest change of a probability of a pixel: {largest['pixel']:.4f}")
     if bad:
-        limits = f"metrics within {LARGEST_METRIC_CHANGE}, probabilities within {LARGEST_PROBABILITY_CHANGE}"
+        limits = (
+            f"metrics within {LARGEST_METRIC_CHANGE}, probabilities of an image within {LARGEST_PROBABILITY_CHANGE}, "
+            f"of a pixel within {LARGEST_PIXEL_CHANGE}"
+        )
         raise RunError(f"the export changes the answers on {images} images", bad, limits, fix="use another precision")
     return result

@@ -30,7 +30,24 @@ def test_a_shift_just_below_and_just_above_the_limit():
     assert 0.009 < below["largest_probability_change"] < 0.01
     with pytest.raises(RunError, match=r"changes the answers on 60 images") as raised:
         require_agreement(Brightness(), Brightness(0.041), cases(), POST, METRICS)
-    assert "largest change of a probability: 0.010" in str(raised.value)
+    assert "largest change of a probability of an image: 0.010" in str(raised.value)
+    assert "of a pixel:" not in str(raised.value)
+
+
+def test_a_change_of_one_pixel_is_refused_when_it_is_large():
+    def one_pixel(shift):
+        def network(image):
+            out = Brightness()(image)
+            seg = out["seg"].clone()
+            seg[:, 1, 0, 0] += shift
+            return {"seg": seg, "cls": out["cls"]}
+
+        return network
+
+    result = require_agreement(Brightness(), one_pixel(0.1), cases(), POST, METRICS)
+    assert 0 < result["largest_pixel_change"] < 0.05
+    with pytest.raises(RunError, match="of a pixel: 0"):
+        require_agreement(Brightness(), one_pixel(1.0), cases(), POST, METRICS)
 
 
 def test_a_change_of_dice_alone_is_refused():
@@ -75,7 +92,8 @@ def test_a_change_of_auc_alone_is_refused():
 def test_an_answer_of_nan_is_refused():
     with pytest.raises(RunError) as raised:
         require_agreement(Brightness(), Brightness(scale=math.nan), cases(), POST, METRICS)
-    assert "largest change of a probability: nan" in str(raised.value)
+    assert "largest change of a probability of an image: nan" in str(raised.value)
+    assert "largest change of a probability of a pixel: nan" in str(raised.value)
 
 
 def test_too_few_images_are_refused_before_anything_runs():
