@@ -22,6 +22,7 @@ from .bundle.opening import component, open_bundle, start_handlers
 from .data import list_images
 from .errors import ConfigError, MonaiMtlError, own_error
 from .handlers import PredictionWriter
+from .memory import release_free_memory
 from .precision import bf16_units
 
 __all__ = ["Predictor"]
@@ -107,6 +108,7 @@ class Predictor:
         copies: dict[int, Any] = {}
         self._preprocessing = copy.deepcopy(self.dataset.transform, copies)
         self._original = {id(made): original for original, made in copies.items()}
+        release_free_memory()  # of the weights as they were read
 
     def run(self, images: PathLike | Sequence[PathLike], output_dir: PathLike) -> dict[str, Any]:
         """Predict images; a bad one stops no other and is listed at the end.
@@ -163,6 +165,8 @@ class Predictor:
         batch = list_data_collate([prepared])
         image = batch["image"].to(self.device)
         output = {"image": image, "pred": self._inferer(image, self.network)}
+        if self.device.type == "cpu":
+            release_free_memory()
         return case, (decollate_batch(batch)[0], decollate_batch(output)[0])
 
     @torch.inference_mode()

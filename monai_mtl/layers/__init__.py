@@ -6,6 +6,7 @@ from .encoder_weights import load_resnet_weights, read_weights
 from .esp import ESPBlock, PostActBlock, conv_norm_act
 from .gates import GateUnit, conv_group_norm
 from .mil import foreground_probability, pool_instances, select_instance
+from .pooling import HalvingMaxPool2d
 from .pyramid_pooling import PyramidPooling, adaptive_average_pool
 from .residual import PreActBlock, norm_act_conv
 
@@ -15,6 +16,7 @@ __all__ = [
     "DeformableSpatialAttention",
     "ESPBlock",
     "GateUnit",
+    "HalvingMaxPool2d",
     "PostActBlock",
     "PreActBlock",
     "PyramidPooling",

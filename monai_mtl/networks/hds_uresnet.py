@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers.mil import MIL_RULES, pool_instances
+from ..layers.pooling import HalvingMaxPool2d
 from ..layers.residual import PreActBlock, norm_act_conv
 
 __all__ = ["HDSUResNet", "convert_authors_state_dict"]
@@ -30,7 +31,7 @@ __all__ = ["HDSUResNet", "convert_authors_state_dict"]
 
 def _down(in_channels: int, out_channels: int) -> nn.Sequential:
     widen = [*norm_act_conv(in_channels, out_channels)] if in_channels != out_channels else []
-    return nn.Sequential(*widen, nn.MaxPool2d(2))
+    return nn.Sequential(*widen, HalvingMaxPool2d())
 
 
 def _up(in_channels: int, out_channels: int, upsample: str) -> nn.Sequential:

@@ -47,7 +47,10 @@ def draw_case(
             contours[find_boundaries(_resize(np.asarray(mask, dtype=np.float32), size) > 0.5, mode="thick")] = colour
     heat = _resize(np.asarray(probability, dtype=np.float32), size)
     colours = colormaps["inferno"](heat)[..., :3]
-    blended = (255 * (0.45 * base[..., None] + 0.55 * colours)).astype(np.uint8)
+    colours *= 0.55
+    colours += 0.45 * base[..., None]
+    colours *= 255
+    blended = colours.astype(np.uint8)
     text_height = LINE * len(caption) + (GAP if caption else 0)
     sheet = Image.new("RGB", (2 * size[0] + GAP, height + text_height), (24, 24, 24))
     draw = ImageDraw.Draw(sheet)
