@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import ConvexHull
-from skimage.measure import label, regionprops
+from skimage.measure import label
 
 __all__ = ["MOST", "Lesion", "find_lesions"]
 
@@ -48,19 +48,19 @@ def find_lesions(
         Number of the lesion of each pixel ``(H, W)``, uint8, 0 where there is none; and lesions 1, 2, ... in order.
     """
     parts = label(np.asarray(mask) != 0, connectivity=2)
-    regions = sorted(regionprops(parts), key=lambda region: -int(region.area))
-    numbers = np.zeros(len(regions) + 1, np.uint8)
-    for place, region in enumerate(regions):
-        numbers[region.label] = min(place, most) + 1
+    sizes = np.bincount(parts.reshape(-1))[1:]
+    order = np.argsort(-sizes, kind="stable")
+    numbers = np.zeros(len(sizes) + 1, np.uint8)
+    numbers[order + 1] = np.minimum(np.arange(len(sizes)), most) + 1
+    numbered = numbers[parts]
     across, down = (float(side) for side in spacing_xy)
     lesions = []
-    for region in regions[:most]:
-        pixels = int(region.area)
-        lesions.append(Lesion(1, pixels, pixels * across * down, *_axes(region.coords, down, across)))
-    if len(regions) > most:
-        rest = sum(int(region.area) for region in regions[most:])
-        lesions.append(Lesion(len(regions) - most, rest, rest * across * down, math.nan, math.nan))
-    return numbers[parts], lesions
+    for number, pixels in enumerate(sizes[order[:most]].tolist(), 1):
+        lesions.append(Lesion(1, pixels, pixels * across * down, *_axes(np.argwhere(numbered == number), down, across)))
+    if len(sizes) > most:
+        rest = int(sizes[order[most:]].sum())
+        lesions.append(Lesion(len(sizes) - most, rest, rest * across * down, math.nan, math.nan))
+    return numbered, lesions
 
 
 def _axes(coords: np.ndarray, down: float, across: float) -> tuple[float, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import highdicom
 import numpy as np
 import pydicom
@@ -18,7 +16,7 @@ from pydicom.uid import (
 from monai_mtl.outputs.coded_concepts import CodedConcepts
 from monai_mtl.outputs.dicom_maker import DicomMaker
 from monai_mtl.outputs.dicom_seg import make_segmentation
-from monai_mtl.outputs.dicom_source import DicomSource, read_source
+from monai_mtl.outputs.dicom_source import read_source
 from monai_mtl.outputs.lesions import find_lesions
 
 from ..faults.generate import lesion, mammogram, pixels, write_dicom
@@ -222,11 +220,3 @@ def test_the_validator_has_nothing_to_say(tmp_path):
     segment(clip(tmp_path), lesion(), frame=1)
     assert complaints(tmp_path / "seg.dcm") == set()
     assert complaints(tmp_path / "a.dcm") != set()  # a header with next to nothing in it, so it does complain
-
-
-def test_a_source_is_a_plain_value(tmp_path):
-    source = read_source(made(tmp_path / "a.dcm", pixels(), PixelSpacing=[0, 0]), 0)
-    assert isinstance(source, DicomSource)
-    assert source.spacing("PixelSpacing") is None
-    assert source.spacing("ImagerPixelSpacing") is None
-    assert math.isnan(find_lesions(lesion())[1][0].area_mm2)
