@@ -59,7 +59,12 @@ class DicomFiles:
             _modules()
 
     def write(
-        self, case: Mapping[str, Any], mask: np.ndarray, result: Mapping[str, Any], model: Mapping[str, Any], target: Path
+        self,
+        case: Mapping[str, Any],
+        mask: np.ndarray,
+        result: Mapping[str, Any],
+        model: Mapping[str, Any],
+        target: Path,
     ) -> dict[str, Any]:
         """Write the files of one case.
 

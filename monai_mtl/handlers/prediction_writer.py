@@ -31,8 +31,9 @@ class PredictionWriter:
     """Writes each case as it is done and a summary at the end.
 
     For a case ``x`` of the data set: ``x_mask.png`` (0 and 255) and ``x_probability.png`` (16 bits, 65535 is
-    certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; for the run ``results.json`` and
-    ``overview.png``; of a DICOM image also ``x_seg.dcm`` and ``x_sr.dcm``, as ``dicom`` says. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)`` and ``result`` of each case.
+    certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; of a DICOM image also ``x_seg.dcm`` and
+    ``x_sr.dcm``, as ``dicom`` says; for the run ``results.json`` and ``overview.png``. Reads ``pred`` ``(W, H)``,
+    ``probability`` ``(1, W, H)`` and ``result`` of each case.
     It follows an engine, or is called by a program: :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydicom.sr.coding import Code
@@ -46,9 +46,9 @@ class CodedConcepts:
     """The field ``coded_concepts`` of a bundle's ``metadata.json``.
 
     Args:
-        content: ``procedure`` and ``anatomic_region``, each a code; ``seg``, the one class of the mask with ``category``
-            and ``type``; ``cls``, for each image class ``name`` and ``value``. A code is a list of value, scheme and
-            meaning.
+        content: ``procedure`` and ``anatomic_region``, each a code; ``seg``, the one class of the mask with
+            ``category`` and ``type``; ``cls``, for each image class ``name`` and ``value``. A code is a list of value,
+            scheme and meaning.
 
     Raises:
         ConfigError: If it is not of this form.
@@ -101,7 +101,13 @@ def _part(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _code(content: Any, key: str, place: str = "") -> Code:
     parts = content.get(key) if isinstance(content, Mapping) else None
-    texts = isinstance(parts, (list, tuple)) and len(parts) == 3 and all(isinstance(part, str) for part in parts)
-    if not texts or not all(0 < len(part) <= most for part, most in zip(parts, LONGEST, strict=True)):
-        raise ConfigError(f"coded_concepts#{place}{key} is no code: {parts}", expected=FORM, fix="correct metadata.json")
+    if not isinstance(parts, (list, tuple)) or not _fits(parts):
+        raise ConfigError(
+            f"coded_concepts#{place}{key} is no code: {parts}", expected=FORM, fix="correct metadata.json"
+        )
     return Code(*parts)
+
+
+def _fits(parts: Sequence[Any]) -> bool:
+    texts = len(parts) == len(LONGEST) and all(isinstance(part, str) for part in parts)
+    return texts and all(0 < len(part) <= most for part, most in zip(parts, LONGEST, strict=True))

@@ -71,7 +71,7 @@ def make_report(
         ConfigError: If the image class has no code.
     """
     site = _site(concepts, source)
-    groups = [_image_group(classification, source, concepts, maker, site)]
+    groups: list[Any] = [_image_group(classification, source, concepts, maker, site)]
     for number, lesion in enumerate(lesions, 1):
         groups.append(_lesion_group(number, lesion, segmentation, source, concepts, maker, site, detector_plane))
     observer = ObserverContext(codes.DCM.Device, maker.observer())
@@ -94,7 +94,11 @@ def _site(concepts: CodedConcepts, source: DicomSource) -> FindingSite:
 
 
 def _image_group(
-    classification: Mapping[str, Any], source: DicomSource, concepts: CodedConcepts, maker: DicomMaker, site: FindingSite
+    classification: Mapping[str, Any],
+    source: DicomSource,
+    concepts: CodedConcepts,
+    maker: DicomMaker,
+    site: FindingSite,
 ) -> MeasurementsAndQualitativeEvaluations:
     label = classification["label"]
     answer, probability = concepts.answer(label), classification["probabilities"][label]

@@ -37,7 +37,9 @@ CONCEPTS = {
             "type": ["4147007", "SCT", "Mass"],
         }
     },
-    "cls": {"mass": {"name": ["129788004", "SCT", "Mammographic breast mass"], "value": ["52101004", "SCT", "Present"]}},
+    "cls": {
+        "mass": {"name": ["129788004", "SCT", "Mammographic breast mass"], "value": ["52101004", "SCT", "Present"]}
+    },
 }
 MODEL = {
     "bundle": "hds_inbreast",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import highdicom
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 from PIL import Image
 from pydicom.data import get_testdata_file
 
+from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.data import MedicalReader
 from monai_mtl.predictor import Predictor
 
@@ -22,6 +25,7 @@ from ..faults.generate import write_dicom
 from ..trained import SMALL, random_weights
 from .dicom_cases import ORIENTATIONS, complaints, turned
 
+THIN = 4
 BRIGHT = 0.6
 """Share of the range above which a pixel is a lesion, to what stands for the network."""
 
@@ -33,6 +37,7 @@ class Case(NamedTuple):
         bundle: Name.
         file: Finds the image.
         side: Laterality.
+        in_space: Whether the turned images state a place in space, or are projections.
         frame: Index, of a file with several.
         settings: Of the bundle.
     """
@@ -40,8 +45,9 @@ class Case(NamedTuple):
     bundle: str
     file: str
     side: str = ""
+    in_space: bool = False
     frame: int | None = None
-    settings: dict = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
 
 
 MAMMOGRAM = "cbis_ddsm_dicom_mg/images/P_00173_{}_MLO.dcm"
@@ -49,7 +55,7 @@ SIZE = {"image_size": [256, 256]}
 CASES = {
     "left mammogram": Case("hds_inbreast", MAMMOGRAM.format("LEFT"), "L", settings={**SIZE, **SMALL}),
     "right mammogram": Case("hds_inbreast", MAMMOGRAM.format("RIGHT"), "R", settings={**SIZE, **SMALL}),
-    "ultrasound": Case("acsnet_busi", "JPGLosslessP14SV1_1s_1f_8b.dcm", settings=SIZE),
+    "ultrasound": Case("acsnet_busi", "JPGLosslessP14SV1_1s_1f_8b.dcm", in_space=True, settings=SIZE),
     "ultrasound clip": Case("acsnet_busi", "examples_ybr_color.dcm", frame=7, settings=SIZE),
 }
 REAL = [pytest.mark.realdata]
@@ -80,18 +86,26 @@ def grey(dataset: pydicom.Dataset) -> pydicom.Dataset:
     return dataset
 
 
+def thinned(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """Every fourth pixel of every fourth row."""
+    pixels = np.ascontiguousarray(dataset.pixel_array[::THIN, ::THIN])
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelData, dataset.file_meta.TransferSyntaxUID = pixels.tobytes(), pydicom.uid.ExplicitVRLittleEndian
+    return dataset
+
+
 def images(case: Case, folder: Path) -> dict[str, Path]:
-    """The file in every orientation, as projection and in space; one of several frames as it is."""
+    """The file untouched, and thinned in every orientation; one of several frames as it is."""
     folder.mkdir()
     source = pydicom.dcmread(source_of(case))
     source.remove_private_tags()  # of one of the files dciodvfy repeats them for pages
     if case.frame is not None:
         return {"as it is": write_dicom(folder / "clip.dcm", grey(source))}
-    found = {}
-    for i, (turn, in_space) in enumerate((turn, place) for turn in ORIENTATIONS for place in (False, True)):
-        dataset = turned(pydicom.dcmread(source_of(case)), turn, in_space)
+    found = {"untouched": write_dicom(folder / "untouched.dcm", source)}
+    for i, turn in enumerate(ORIENTATIONS):
+        dataset = pydicom.dcmread(source_of(case))
         dataset.remove_private_tags()
-        found[f"{turn}{', in space' * in_space}"] = write_dicom(folder / f"{i:02}.dcm", dataset)
+        found[turn] = write_dicom(folder / f"{i}.dcm", turned(thinned(dataset), turn, case.in_space))
     return found
 
 
@@ -131,8 +145,6 @@ def answers(tmp_path_factory):
 
 
 def network_of(bundle: Path, case: Case) -> torch.nn.Module:
-    from monai_mtl.bundle.opening import open_bundle
-
     given = {"checkpoint": str(bundle / "LICENSE"), "dataset#data": [], **case.settings}
     return open_bundle(bundle, ["inference.json"], given).get_parsed_content("network_def")
 
@@ -156,11 +168,15 @@ def test_the_segments_are_the_mask_and_lie_as_the_image_lies(answers, name):
         assert 0.001 < answered.mask.mean() < 0.5, turn
         assert (segmentation.Rows, segmentation.Columns) == (source.Rows, source.Columns)
         assert segmentation.get("ImageLaterality", "") == case.side
-        assert (segmentation.StudyInstanceUID, segmentation.PatientName) == (source.StudyInstanceUID, source.PatientName)
-        if "in space" not in turn:
-            for tag in ("PatientOrientation", "ImagerPixelSpacing"):
-                if source.get(tag) or tag in segmentation:
-                    assert list(segmentation[tag].value or []) == list(source[tag].value or []), (turn, tag)
+        assert (segmentation.StudyInstanceUID, segmentation.PatientName) == (
+            source.StudyInstanceUID,
+            source.PatientName,
+        )
+        if not case.in_space or turn == "untouched":
+            stated = turn in ORIENTATIONS and case.frame is None
+            assert list(segmentation.PatientOrientation or []) == (list(source.PatientOrientation) if stated else [])
+            assert segmentation.get("ImagerPixelSpacing") == source.get("ImagerPixelSpacing")
+            assert "FrameOfReferenceUID" not in segmentation
             continue
         shared = segmentation.SharedFunctionalGroupsSequence[0]
         (plane,) = {tuple(f.PlanePositionSequence[0].ImagePositionPatient) for f in frames_of(segmentation)}
@@ -186,8 +202,8 @@ def test_the_mask_lies_on_what_is_bright_and_on_no_mirror_image_of_it(answers, n
             mirrored = turn_it(answered.mask)
             if mirrored.shape == expected.shape:
                 overlap[other] = (mirrored & expected).sum() / (mirrored | expected).sum()
-        assert max(overlap, key=overlap.get) == "as it is", turn
-        assert overlap["as it is"] > 0.6, turn
+        right = overlap.pop("as it is")
+        assert right > max(0.3, 3 * max(overlap.values())), turn
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -56,7 +56,7 @@ def test_pixels_and_geometry_in_every_orientation(tmp_path, turn, in_space):
     picture = turned(mammogram(pixels(), **study()), turn, in_space)
     path = write_dicom(tmp_path / "a.dcm", picture)
     mask = np.ascontiguousarray(ORIENTATIONS[turn](two_lesions()))
-    segmentation, source = segment(path, mask)
+    segmentation, _ = segment(path, mask)
     assert (segmentation.Rows, segmentation.Columns) == mask.shape == (picture.Rows, picture.Columns)
     np.testing.assert_array_equal(union(segmentation, picture.SOPInstanceUID), mask)
     shared = segmentation.SharedFunctionalGroupsSequence[0]
@@ -98,7 +98,7 @@ def test_each_lesion_is_a_segment_and_says_what_and_where_it_is(tmp_path):
 
 def test_nothing_found_is_an_empty_segment(tmp_path):
     path = made(tmp_path / "a.dcm", pixels())
-    segmentation, source = segment(path, np.zeros((48, 32), np.uint8))
+    segmentation, _ = segment(path, np.zeros((48, 32), np.uint8))
     assert [one.SegmentLabel for one in segmentation.SegmentSequence] == ["mass: none"]
     assert segmentation.pixel_array.shape == (48, 32)
     assert not segmentation.pixel_array.any()
