@@ -23,6 +23,7 @@ from ..outputs.lesions import find_lesions
 __all__ = ["WHEN", "DicomFiles"]
 
 logger = logging.getLogger("monai_mtl")
+logging.getLogger("highdicom").setLevel(logging.WARNING)  # it tells twenty lines a file of what it copies
 
 WHEN = ("auto", "always", "never")
 FAULTS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
@@ -102,10 +103,10 @@ class DicomFiles:
         self, meta: Mapping[str, Any], path: Path, mask: np.ndarray, found: Mapping[str, Any], model: Mapping[str, Any]
     ) -> dict[str, Dataset]:
         dicom_maker, dicom_seg, dicom_sr = _modules()
-        source = read_source(path, int(meta["frame"]))
         numbers, lesions = find_lesions(mask, np.asarray(meta["spacing"]).reshape(-1).tolist())
         detector = "detector plane" in str(meta["spacing_source"])
         try:
+            source = read_source(path, int(meta["frame"]))
             maker = dicom_maker.DicomMaker(model)
             segmentation = dicom_seg.make_segmentation(numbers, lesions, source, self._concepts, maker)
             report = dicom_sr.make_report(found, lesions, segmentation, source, self._concepts, maker, detector)

@@ -54,6 +54,7 @@ def make_segmentation(
             _describe(number, _label(concepts, number, lesion), source, concepts, maker)
             for number, lesion in enumerate(lesions or [None], 1)
         ],
+        omit_empty_frames=bool(lesions),  # else it warns of the one that is there
         content_label=CONTENT_LABEL,
         content_description=NOTICE,
         **maker.instance(SERIES_NUMBER, "Segmentation"),

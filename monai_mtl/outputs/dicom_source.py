@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from struct import error as StructError
 from typing import Any, NamedTuple
 
 import numpy as np
 import pydicom
 from pydicom.config import IGNORE, RAISE, settings
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, SecondaryCaptureImageStorage
 from pydicom.valuerep import validate_value
@@ -30,6 +32,8 @@ OF_SEVERAL = ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunct
 OF_SEVERAL += ("DimensionIndexSequence", "DimensionOrganizationSequence", "DimensionOrganizationType")  # type: ignore[assignment]
 IN_SPACE = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3, "PixelSpacing": 2}
 """What a plane in the patient's coordinates consists of, in numbers."""
+FAULTS = (AttributeError, LookupError, NotImplementedError, OverflowError, StructError, TypeError, ValueError)
+"""What pydicom raises for a value that is not of its kind."""
 FACING = set("APRLHF")
 SEXES = ("", "M", "F", "O")
 
@@ -105,7 +109,7 @@ def read_source(path: Path, frame: int = 0) -> DicomSource:
     """
     with _unvalidated():
         header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        header.walk(lambda *_: None)  # decodes every element
+        _decode(header)
     missing = [name for name in NEEDED if not header.get(name)]
     if missing:
         what = f"no DICOM result can be made of {path}: its header has no {', '.join(missing)}"
@@ -140,6 +144,21 @@ def _unvalidated() -> Iterator[None]:
         yield
     finally:
         settings.reading_validation_mode = mode
+
+
+def _decode(dataset: Dataset) -> None:
+    """Decode every element, and drop what cannot be: a result needs no number that is none."""
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except FAULTS:
+            del dataset[tag]
+            continue
+        values = element.value if isinstance(element.value, MultiValue) else [element.value]
+        if element.VR in ("DS", "IS") and any(value and isinstance(value, str) for value in values):
+            del dataset[tag]  # pydicom leaves text where it finds no number
+        for item in element.value if element.VR == "SQ" else ():
+            _decode(item)
 
 
 def _use_frame(header: Dataset, frame: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def test_the_polarity_of_the_file_changes_the_pixels_and_not_the_place(predict, 
     light, dark = (highdicom.seg.segread(output / f"{name}_seg.dcm").pixel_array for name in ("light", "dark"))
     assert light.any()
     np.testing.assert_array_equal(light, dark)
+
+
+def test_highdicom_tells_nothing_of_its_own_even_where_nothing_is_found(predict, tmp_path, caplog, recwarn):
+    caplog.set_level(logging.INFO)
+    _, summary = predict(made(tmp_path / "a.dcm", breast()[0]), mask_threshold=0.9999)
+    assert summary["results"][0]["segmentation"]["lesion_pixels"] == 0
+    assert set(summary["results"][0]["files"]) >= {"dicom_seg", "dicom_sr"}
+    assert {record.name.partition(".")[0] for record in caplog.records} <= {"monai_mtl", "monai"}
+    assert [w for w in recwarn if "empty" in str(w.message)] == []
 
 
 def test_what_is_not_dicom_is_not_answered_in_dicom(predict, tmp_path):

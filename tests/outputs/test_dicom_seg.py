@@ -9,6 +9,8 @@ import pytest
 from pydicom.sr.codedict import codes
 from pydicom.uid import (
     DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     UltrasoundMultiFrameImageStorage,
     generate_uid,
 )
@@ -220,3 +222,30 @@ def test_the_validator_has_nothing_to_say(tmp_path):
     segment(clip(tmp_path), lesion(), frame=1)
     assert complaints(tmp_path / "seg.dcm") == set()
     assert complaints(tmp_path / "a.dcm") != set()  # a header with next to nothing in it, so it does complain
+
+
+def test_numbers_that_are_none_are_left_out(tmp_path):
+    path = made(tmp_path / "a.dcm", pixels(), SeriesNumber=77, PatientSize="1.77")
+    content = path.read_bytes()
+    assert content.count(b"IS\x02\x0077") == content.count(b"DS\x04\x001.77") == 1
+    path.write_bytes(content.replace(b"IS\x02\x0077", b"IS\x02\x001A").replace(b"DS\x04\x001.77", b"DS\x04\x00tall"))
+    segmentation, source = segment(path, lesion())
+    assert not {"SeriesNumber", "PatientSize"} & {element.keyword for element in source.header}
+    assert "PatientSize" not in segmentation
+    np.testing.assert_array_equal(union(segmentation, source.header.SOPInstanceUID), lesion())
+
+
+def test_a_big_endian_image_is_answered_in_little_endian(tmp_path):
+    path = made(tmp_path / "a.dcm", pixels(), PregnancyStatus=4, PixelSpacing=[0.1, 0.2])
+    dataset = pydicom.dcmread(path)
+    item = pydicom.Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.1", generate_uid()
+    item.ReferencedFrameNumber, item.PregnancyStatus = 3, 4
+    dataset.ReferencedStudySequence = [item]
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    dataset.PixelData = pixels().astype(">u2").tobytes()
+    pydicom.dcmwrite(path, dataset, little_endian=False, implicit_vr=False, enforce_file_format=True)
+    segmentation, _ = segment(path, lesion())
+    assert segmentation.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert (segmentation.PregnancyStatus, segmentation.ReferencedStudySequence[0].PregnancyStatus) == (4, 4)
+    assert list(segmentation.PixelSpacing) == [0.1, 0.2]
