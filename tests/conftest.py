@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = {
         "slow": config.getoption("--runslow"),
+        "dciodvfy": shutil.which("dciodvfy") is not None,
         "gpu": torch.cuda.is_available(),
         "realdata": "MONAI_MTL_DATA" in os.environ,
     }

@@ -111,7 +111,8 @@ class MedicalReader(ImageReader):
         Returns:
             Array ``(W, H)``, in colour ``(3, W, H)``, or with ``reverse_indexing=False`` ``(H, W)`` and
             ``(3, H, W)``; and meta data: ``bits``, ``spacing`` in x and y (mm, nan where the file states none)
-            and ``spacing_source``, ``notices`` (what was repaired or is not known); from DICOM also
+            and ``spacing_source``, ``frame`` (index of the one that was read), ``notices`` (what was repaired or is
+            not known); from DICOM also
             ``modality``, ``laterality``, ``view``, ``photometric`` (as stored) and ``voi``. The affine counts
             pixels where the spacing is not known.
 
@@ -139,6 +140,7 @@ class MedicalReader(ImageReader):
             "spacing_source": "none",
             **decoded.meta,
             "bits": decoded.bits,
+            "frame": self.options.frame or 0,
             "notices": "; ".join(notices),  # one text, so that samples collate
             MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape[-2:]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: 0 if colours else float("nan"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from tqdm import tqdm
 
 from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
-from ..errors import RunError
+from ..errors import MonaiMtlError, RunError
 from ..outputs.overlay import contact_sheet, draw_case
 from ..outputs.result_json import provenance, write_json
+from .dicom_files import DicomFiles
 
 __all__ = ["PredictionWriter"]
 
@@ -29,8 +31,9 @@ class PredictionWriter:
     """Writes each case as it is done and a summary at the end.
 
     For a case ``x`` of the data set: ``x_mask.png`` (0 and 255) and ``x_probability.png`` (16 bits, 65535 is
-    certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; for the run ``results.json`` and
-    ``overview.png``. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)`` and ``result`` of each case.
+    certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; of a DICOM image also ``x_seg.dcm`` and
+    ``x_sr.dcm``, as ``dicom`` says; for the run ``results.json`` and ``overview.png``. Reads ``pred`` ``(W, H)``,
+    ``probability`` ``(1, W, H)`` and ``result`` of each case.
     It follows an engine, or is called by a program: :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
 
     Args:
@@ -39,15 +42,29 @@ class PredictionWriter:
         weights: Weights file, named by its digest in every JSON.
         bundle: Name of the bundle.
         bundle_version: Its version.
+        dicom: When a DICOM image is answered in DICOM too: ``"auto"``, ``"always"`` or ``"never"``, as in
+            :class:`monai_mtl.handlers.dicom_files.DicomFiles`.
+        coded_concepts: The field of this name of ``metadata.json``; needed unless ``dicom`` is ``"never"``.
+
+    Raises:
+        ConfigError: If ``dicom`` or ``coded_concepts`` are not as they should be.
     """
 
     def __init__(
-        self, output_dir: PathLike, dataset: TolerantDataset, weights: PathLike, bundle: str, bundle_version: str
+        self,
+        output_dir: PathLike,
+        dataset: TolerantDataset,
+        weights: PathLike,
+        bundle: str,
+        bundle_version: str,
+        dicom: str = "never",
+        coded_concepts: Mapping[str, Any] | None = None,
     ) -> None:
         self.output_dir, self.dataset, self.weights = Path(output_dir), dataset, weights
         self.bundle, self.bundle_version = bundle, bundle_version
         self.computed_with: dict[str, str] = {}
         """More of what made the results, told in every JSON."""
+        self._dicom = DicomFiles(dicom, coded_concepts)
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
 
@@ -62,7 +79,10 @@ class PredictionWriter:
 
     def _write(self, engine: Workflow) -> None:
         for case, output in zip(engine.state.batch, engine.state.output, strict=True):
-            self.write(case, output)
+            try:
+                self.write(case, output)
+            except MonaiMtlError as error:
+                self.dataset.faults[case["case_id"]] = error
 
     def _finish(self, engine: Workflow) -> None:
         summary = self.finish()
@@ -70,7 +90,12 @@ class PredictionWriter:
             raise self.failure()
 
     def begin(self) -> None:
-        """Start a run over the data set."""
+        """Start a run over the data set.
+
+        Raises:
+            ConfigError: If DICOM files are always wanted and cannot be written here.
+        """
+        self._dicom.begin()
         self._results, self._pictures = [], []
         self._model = provenance(self.bundle, self.bundle_version, self.weights) | self.computed_with
         self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image", disable=None)
@@ -81,6 +106,9 @@ class PredictionWriter:
         Args:
             case: As the data set gave it.
             output: After postprocessing.
+
+        Raises:
+            DataError: If DICOM files are always wanted and cannot be made of this case.
         """
         name = case["case_id"]
         target = self.output_dir / name
@@ -99,13 +127,16 @@ class PredictionWriter:
         mask = np.asarray(output["pred"], dtype=np.uint8).T
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
         source = Path(case["image"].meta["filename_or_obj"])
-        grey, _ = MedicalReader().get_data([source])
+        grey, _ = MedicalReader(frame=int(case["image"].meta.get("frame", 0))).get_data([source])
+        dicom = self._dicom.write(case, mask, output["result"], self._model, target)
+        files |= dicom["files"]
         result = {
             "case_id": case["case_id"],
             "image": source.name,
             **output["result"],
             "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
             "files": {kind: path.name for kind, path in files.items()},
+            **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,
         }
         picture = draw_case(grey.T, probability, mask, caption=[case["case_id"], _sentence(result)])

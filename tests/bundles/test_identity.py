@@ -23,6 +23,7 @@ from monai_mtl.data import load_datalist
 from monai_mtl.errors import DataError, own_error
 
 from ..conftest import ROOT
+from ..trained import SMALL, random_weights
 from .inbreast_tree import write_inbreast
 from .test_all_bundles import workflow
 
@@ -41,6 +42,7 @@ IDENTITY = {
     "StudyDate": "20010911",
     "StudyDescription": "Screening Rumpelstilz",
     "StudyInstanceUID": "1.2.826.0.1.3680043.9.7390161.1",
+    "SeriesInstanceUID": "1.2.826.0.1.3680043.9.7390161.2",
     "StationName": "GERAET-5519",
 }
 CODECS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")
@@ -177,7 +179,8 @@ def test_a_run_tells_nobody_who_the_patients_are(data, tmp_path, caplog, capfd, 
     cache(training, output / "cache")
     workflow(BUNDLE, ["train", "demo", "evaluate"], **SHORT, **places).run()
     spoil(data / "AllDICOMs")
-    told = [infer(data, output), check(data, output / "check")]
+    weights = output / "weights" / "model.pt"
+    told = [infer(data, output, weights, dicom="never"), check(data, output / "check")]
     assert "2 of 10 images could not be used" in told[0]
     assert "2 of 10 cases cannot be read" in told[1]
     told += [str(warning.message) for warning in recwarn]
@@ -191,6 +194,21 @@ def test_a_run_tells_nobody_who_the_patients_are(data, tmp_path, caplog, capfd, 
     assert leaks(output) == {}
 
 
+def test_dicom_results_tell_it_and_nothing_beside_them_does(data, tmp_path, caplog, capfd, recwarn):
+    caplog.set_level(logging.DEBUG)
+    output, weights = tmp_path / "output", random_weights(BUNDLE, tmp_path / "model.pt", **SMALL)
+    spoil(data / "AllDICOMs")
+    told = [infer(data, output, weights, dicom="auto", **SMALL)]
+    told += [str(warning.message) for warning in recwarn]
+    told += [f"{record.getMessage()} {record.exc_text or ''}" for record in caplog.records]
+    told += capfd.readouterr()
+    assert found_in("\n".join(told).encode()) == set()
+    found = leaks(output)
+    assert len(found) == 2 * 8
+    assert {name[-7:] for name in found} == {"seg.dcm", "_sr.dcm"}
+    assert all({"Quadflieg", "PID-7390161", "20010911"} <= words for words in found.values())
+
+
 def cache(training, folder: Path) -> None:
     """MONAI's cache of loaded images on disk, as somebody might put it into the config."""
     parser = training.parser
@@ -202,9 +220,9 @@ def cache(training, folder: Path) -> None:
         assert found_in(repr(batch["image"].meta).encode()) == set()
 
 
-def infer(data: Path, output: Path) -> str:
+def infer(data: Path, output: Path, weights: Path, **settings) -> str:
     """The error that an inference of a folder with broken files ends with, and its traceback."""
-    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(output / "weights" / "model.pt")}
+    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(weights), **settings}
     places["output_dir"] = str(output / "predictions")
     with pytest.raises(RuntimeError) as raised:
         workflow(BUNDLE, ["inference"], "infer", image_size=SHORT["image_size"], **places).run()
