@@ -14,6 +14,7 @@ from typing import Any
 
 import fire
 
+from .bundle.audit.verb import audit
 from .cli_settings import bundle_folder, reading_of, refuse_unknown, study_settings
 from .errors import MonaiMtlError, RunError, own_error
 
@@ -221,7 +222,7 @@ def export(
     return 0
 
 
-VERBS = {"check": check, "crossval": crossval, "ablate": ablate, "infer": infer, "export": export}
+VERBS = {"check": check, "crossval": crossval, "ablate": ablate, "infer": infer, "export": export, "audit": audit}
 
 
 def main(arguments: list[str] | None = None) -> None:
