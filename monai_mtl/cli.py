@@ -14,7 +14,7 @@ from typing import Any
 
 import fire
 
-from .bundle.audit.verb import audit
+from .bundle.verbs import audit, pack, verify
 from .cli_settings import bundle_folder, reading_of, refuse_unknown, study_settings
 from .errors import MonaiMtlError, RunError, own_error
 
@@ -222,7 +222,16 @@ def export(
     return 0
 
 
-VERBS = {"check": check, "crossval": crossval, "ablate": ablate, "infer": infer, "export": export, "audit": audit}
+VERBS = {
+    "check": check,
+    "crossval": crossval,
+    "ablate": ablate,
+    "infer": infer,
+    "export": export,
+    "audit": audit,
+    "pack": pack,
+    "verify": verify,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import monai_mtl
-
 from .configs import Configs
 from .documents import Unreadable, read_document
 from .finding import Finding
@@ -156,7 +154,7 @@ def _is_ours(name: str, content: bytes) -> bool:
     """Whether a vendored file is the one of the package that does this audit."""
     if not name.startswith(VENDORED):
         return False
-    path = Path(monai_mtl.__file__).parent / name.removeprefix(VENDORED)
+    path = Path(__file__).parents[2] / name.removeprefix(VENDORED)
     return path.is_file() and path.read_bytes() == content
 
 
