@@ -20,6 +20,7 @@ from .verbs.about import info, list_bundles
 from .verbs.data import check
 from .verbs.reports import compare, report
 from .verbs.runs import demo, evaluate, train
+from .verbs.sharing import audit, pack, verify
 from .verbs.skeleton import new
 from .verbs.studies import ablate, crossval
 
@@ -109,6 +110,9 @@ VERBS = {
     "report": report,
     "compare": compare,
     "new": new,
+    "audit": audit,
+    "pack": pack,
+    "verify": verify,
 }
 
 

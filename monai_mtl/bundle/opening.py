@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.config import PathLike
 
 from ..errors import MissingError, own_error
+from .manifest import check_manifest
 from .startup import check_settings
 
 __all__ = ["component", "open_bundle", "start_handlers"]
@@ -32,8 +34,11 @@ def open_bundle(
 
     Raises:
         MissingError: If the folder holds no such configs.
-        ConfigError: If an override names a setting that the config does not have.
+        ConfigError: If an override names a setting that the config does not have, or a packed bundle is not what its
+            manifest says.
     """
+    if retrained := check_manifest(Path(bundle)):
+        logging.getLogger("monai_mtl").info("retrained since the bundle was packed: %s", ", ".join(retrained))
     folder = Path(bundle).resolve() / "configs"
     files = [folder / name for name in configs]
     missing = [file for file in files if not file.is_file()]

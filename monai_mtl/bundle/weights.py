@@ -22,6 +22,7 @@ __all__ = ["read_weights", "ship_weights"]
 SETTINGS = "settings"
 FACTS = "facts"
 """The one key of the metadata of a safetensors file: their order changes from run to run."""
+SOURCE = "source_sha256"
 
 
 def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -33,7 +34,8 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         MissingError: If there is no such file.
-        ConfigError: If it holds no tensors by name.
+        ConfigError: If it holds no tensors by name, or is a safetensors file that was made from another file than the
+            one of its name beside it: the training has gone on since.
     """
     file = Path(path)
     if not file.is_file():
@@ -43,6 +45,7 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
             with safe_open(file, framework="pt") as opened:
                 facts = json.loads((opened.metadata() or {}).get(FACTS, "{}"))
                 state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (not a dict)
+            _refuse_stale(file, facts.get(SOURCE))
             return state, facts.get(SETTINGS, {})
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, SafetensorError) as error:
@@ -51,6 +54,16 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise ConfigError(f"{file} holds no weights by name", fix="name another file")
     return found, content.get(SETTINGS, {}) if found is not content else {}
+
+
+def _refuse_stale(file: Path, source: str | None) -> None:
+    origin = file.with_suffix(".pt")
+    if source is not None and origin.is_file() and file_sha256(origin) != source:
+        raise ConfigError(
+            f"{file} is older than {origin.name}: it was made from other weights",
+            expected=f"sha256 {source} of {origin.name}",
+            fix=f"load {origin.name}, or make the file again from it",
+        )
 
 
 def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, Any]) -> None:
@@ -74,7 +87,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     large = [name for name, value in small.items() if not bool(torch.isfinite(value).all())]
     if large:
         raise ConfigError(f"{source} does not fit float16", large, fix="ship the weights as they are")
-    facts = {SETTINGS: settings, **provenance, "source_sha256": file_sha256(source)}
+    facts = {SETTINGS: settings, **provenance, SOURCE: file_sha256(source)}
     metadata = {FACTS: json.dumps(facts, sort_keys=True)}
     content = save({name: value.contiguous() for name, value in small.items()}, metadata)
     Path(target).parent.mkdir(parents=True, exist_ok=True)

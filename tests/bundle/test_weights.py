@@ -69,3 +69,20 @@ def test_what_does_not_fit_or_cannot_be_read_is_refused(tmp_path):
         read_weights(tmp_path / "broken.safetensors")
     with pytest.raises(MissingError, match="no weights at"):
         read_weights(tmp_path / "none.safetensors")
+
+
+def test_a_stale_safetensors_is_not_loaded(source, tmp_path):
+    target = tmp_path / "model.safetensors"
+    ship_weights(source, target, {})
+    read_weights(target)
+    write_checkpoint(source, {"model": network(0.2)})
+    with pytest.raises(ConfigError, match=r"is older than model\.pt"):
+        read_weights(target)
+    net = network(0.0)
+    engine = Engine(lambda *_: None)
+    WeightsLoader(target, net).attach(engine)
+    with pytest.raises(ConfigError, match="older"):
+        engine.run([0])
+    assert net[0].weight.unique().item() == 0
+    source.unlink()
+    assert read_weights(target)[0]["0.weight"][0, 0] == torch.tensor(0.1).half()

@@ -1,0 +1,196 @@
+"""A bundle as a folder of its own: with the code that its configs name, as the model zoo and MONAI Label take it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .audit import audit
+from .closure import PACKAGE, other_packages, package_files
+from .json_style import render
+from .manifest import write_manifest
+from .packed_weights import check_weights, pack_weights, shipped_settings
+
+__all__ = ["pack_bundle", "pins"]
+
+OWN = PACKAGE.name
+NAME = re.compile(rf'"({OWN}\.[A-Za-z_.0-9]+)"')
+LEFT = ("models", "eval", "predictions", "cache", "mlruns", "__pycache__", "*.pyc", "*.part", "training.*")
+LIMIT = 25 << 20
+"""Bytes of a file that the model zoo takes into its repository."""
+
+USE = """
+
+## This folder
+It was packed with the code that it needs in `scripts/`; the package monai-mtl is not needed. Run it from this folder,
+with the packages of `configs/metadata.json`:
+
+```bash
+python -m monai.bundle run --config_file configs/inference.json --dataset_dir IMAGES
+python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA
+```
+
+Commands above that begin with `python -m monai_mtl` or name `bundles/` are those of the collection.
+`MANIFEST.sha256` holds the digest of every file (`sha256sum --check MANIFEST.sha256`); plain `monai.bundle run` does
+not look at it.
+"""
+
+
+def pack_bundle(bundle: Path, target: Path, weights: Path | None = None, weights_url: str | None = None) -> list[str]:
+    """Write a bundle as a folder that needs no package of ours.
+
+    Args:
+        bundle: Folder of the bundle.
+        target: Folder to write, which must be empty or not exist.
+        weights: Weights to bring; those of the bundle's ``models/`` by default, with the settings they ship with.
+        weights_url: Address at which ``models/`` will be found, for ``large_files.yml``.
+
+    Returns:
+        What a user should know.
+
+    Raises:
+        ConfigError: If the target holds something, the version is not in the changelog, a config names what is not of
+            the package, or the weights are of other settings.
+        MissingError: If the weights do not exist.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise ConfigError(f"{target} is not empty", fix="name another folder, or remove it")
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    if metadata["version"] not in metadata["changelog"]:
+        raise ConfigError(
+            f"version {metadata['version']} of {bundle.name} is not in its changelog",
+            expected=", ".join(metadata["changelog"]),
+            fix="add a line to changelog in configs/metadata.json",
+        )
+    if weights is not None:
+        check_weights(bundle, weights)
+    configs = bundle / "configs"
+    texts = {path.relative_to(configs).as_posix(): path.read_text() for path in sorted(configs.rglob("*.json"))}
+    files = package_files(sorted({name for text in texts.values() for name in NAME.findall(text)}))
+    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT), dirs_exist_ok=True)
+    settings = shipped_settings(bundle) if weights is None else {}
+    for name in texts:
+        (target / "configs" / name).write_text(_dumped(_rewritten(name, texts, settings)))
+    (target / "configs" / "metadata.json").write_text(_dumped(_metadata(metadata, files, settings)))
+    _vendor(files, target)
+    readme = target / "docs" / "README.md"
+    readme.write_text(readme.read_text().rstrip() + USE)
+    notes = pack_weights(bundle, target, weights)
+    notes += _large_files(target, weights_url)
+    write_manifest(target)
+    notes += [f"audit: {one.text()}" for one in audit(target)]
+    return notes
+
+
+def pins(files: list[Path]) -> dict[str, str]:
+    """Versions of the distributions that files of this package import.
+
+    Args:
+        files: As :func:`package_files` returns them.
+
+    Raises:
+        ConfigError: If no version is pinned for one of them.
+    """
+    known = json.loads((Path(__file__).parent / "pins.json").read_text())
+    modules = other_packages(files) | {"monai", "numpy", "torch"}
+    unknown = sorted(modules - set(known["modules"]) - set(known["optional"]))
+    if unknown:
+        raise ConfigError("no version is pinned for these packages", unknown, fix="add them to bundle/pins.json")
+    names = {name for module in modules & set(known["modules"]) for name in known["modules"][module]}
+    return {name: known["distributions"][name] for name in sorted(names, key=str.lower)}
+
+
+def _rewritten(name: str, texts: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A config that names the code in ``scripts/`` and the folder it stands in.
+
+    MONAI puts that folder on the path of imports between ``initialize`` and ``run``. So what needs our code moves from
+    the one to the other, and the bundle runs from any current folder with ``--bundle_root``.
+    """
+    base = "inference.json" if name.endswith("inference.json") else "train.json"
+    config = {**_plain(texts[name]), **settings.get(name, {})}
+    moved = [item for item in _plain(texts[base]).get("initialize", []) if _needs_code(item)]
+    if "initialize" in config:
+        config["initialize"] = [item for item in config["initialize"] if not _needs_code(item)]
+    if "run" in config:
+        config["run"] = [*(item for item in moved if name == base or isinstance(item, dict)), *config["run"]]
+    return config
+
+
+def _plain(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(NAME.sub(r'"scripts.\1"', text))
+    if "bundle_root" in content:
+        content["bundle_root"] = "."
+    return content
+
+
+def _needs_code(item: Any) -> bool:
+    """Whether a step of ``initialize`` makes something of ours."""
+    return "scripts." in json.dumps(item) or "@network_def" in json.dumps(item)
+
+
+def _metadata(metadata: dict[str, Any], files: list[Path], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    found = pins(files)
+    changed = {
+        **metadata,
+        "monai_version": found.pop("monai"),
+        "pytorch_version": found.pop("torch"),
+        "numpy_version": found.pop("numpy"),
+        "required_packages_version": found,
+    }
+    return _fitted(changed, settings.get("inference.json", {}))
+
+
+def _fitted(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes and classes of the weights that ship, in place of the paper's."""
+    declared = metadata["network_data_format"]
+    old = declared["inputs"]["image"]["spatial_shape"]
+    size = settings.get("image_size", old)
+    for one in _tensors(declared):
+        sides = zip(one["spatial_shape"], size, old, strict=True) if one["spatial_shape"] else ()
+        one["spatial_shape"] = [side * new // was for side, new, was in sides]
+    for name, key in (("pred", "seg_classes"), ("cls", "cls_classes")):
+        if key in settings:
+            names = settings[key]
+            channels = {"num_channels": len(names), "channel_def": {str(i): word for i, word in enumerate(names)}}
+            declared["outputs"][name].update(channels)
+    return metadata
+
+
+def _tensors(declared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from declared["inputs"].values()
+    yield from declared["outputs"].values()
+
+
+def _vendor(files: list[Path], target: Path) -> None:
+    for file in files:
+        place = target / "scripts" / OWN / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / file, place)
+    (target / "scripts" / "__init__.py").write_text('"""Code that the configs name."""\n')
+
+
+def _large_files(target: Path, url: str | None) -> list[str]:
+    """``large_files.yml`` for what the zoo's repository does not take."""
+    from ..data.hashes import file_sha256
+
+    large = [path for path in sorted(target.rglob("*")) if path.is_file() and path.stat().st_size > LIMIT]
+    names = [path.relative_to(target).as_posix() for path in large]
+    if not large:
+        return []
+    if url is None:
+        return [f"larger than the model zoo takes, give --weights_url for large_files.yml: {', '.join(names)}"]
+    lines = ["large_files:"]
+    for path, name in zip(large, names, strict=True):
+        lines += [f"- path: {name}", f"  url: {url.rstrip('/')}/{path.name}"]
+        lines += [f"  hash_val: {file_sha256(path)}", "  hash_type: sha256"]
+    (target / "large_files.yml").write_text("\n".join(lines) + "\n")
+    return [f"leave out of the model zoo's repository: {', '.join(names)}"]
+
+
+def _dumped(value: Any) -> str:
+    return render(value) + "\n"

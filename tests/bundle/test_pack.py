@@ -1,0 +1,248 @@
+"""A packed folder holds all it needs: its code, its settings, its weights, versions that exist together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, verify_metadata
+from packaging.requirements import Requirement
+from packaging.version import Version
+from safetensors import safe_open
+
+from monai_mtl.bundle import pack
+from monai_mtl.bundle.audit import audit
+from monai_mtl.bundle.closure import PACKAGE, other_packages, package_files
+from monai_mtl.bundle.manifest import check_manifest
+from monai_mtl.bundle.pack import pack_bundle, pins
+from monai_mtl.bundle.weights import read_weights, ship_weights
+from monai_mtl.errors import ConfigError, MissingError
+from monai_mtl.registry import find_bundles
+
+from ..conftest import DATA, ROOT
+from ..small_runs import SMALL_RUNS
+
+NAMES = [bundle.name for bundle in find_bundles(ROOT)]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("packed")
+    for name in NAMES:
+        pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name)
+    return {name: folder / name for name in NAMES}
+
+
+def without_weights(name: str, folder: Path) -> Path:
+    ignore = shutil.ignore_patterns("models", "eval", "predictions", "cache")
+    return Path(shutil.copytree(ROOT / "bundles" / name, folder / name, ignore=ignore))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packed_folder_is_complete_and_has_no_findings(packed, name):
+    folder = packed[name]
+    assert [one.text() for one in audit(folder)] == []
+    assert check_manifest(folder) == []
+    verify_metadata(meta_file=str(folder / "configs" / "metadata.json"), filepath=str(DATA / "meta_schema.json"))
+    for file in ("LICENSE", "docs/README.md", "docs/data_license.txt", "scripts/__init__.py", "MANIFEST.sha256"):
+        assert (folder / file).is_file()
+    for path in (folder / "configs").rglob("*.json"):
+        assert not re.search(r'"monai_mtl[."]', path.read_text()), path
+    for path in (folder / "scripts").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) monai_mtl", path.read_text(), re.M), path
+    packages = json.loads((folder / "configs" / "metadata.json").read_text())["required_packages_version"]
+    assert "monai-mtl" not in packages
+    assert {"pytorch-ignite", "pydicom", "safetensors"} <= set(packages)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_configs_differ_in_names_root_and_order_of_steps_only(packed, name):
+    for path in (ROOT / "bundles" / name / "configs").rglob("*.json"):
+        if path.name == "metadata.json":
+            continue
+        inside = path.relative_to(ROOT / "bundles" / name)
+        ours = json.loads(path.read_text().replace('"monai_mtl.', '"scripts.monai_mtl.'))
+        theirs = json.loads((packed[name] / inside).read_text())
+        for config in (ours, theirs):
+            for key in ("bundle_root", "initialize", "run"):
+                config.pop(key, None)
+        assert theirs == ours, inside
+
+
+def test_each_step_is_still_done_and_none_of_ours_before_the_folder_can_be_imported_from(packed):
+    for name in NAMES:
+        train = json.loads((packed[name] / "configs" / "train.json").read_text())
+        assert "scripts." not in json.dumps(train["initialize"])
+        ours = json.loads((ROOT / "bundles" / name / "configs" / "train.json").read_text())
+        steps = [json.dumps(s).replace("monai_mtl", "scripts.monai_mtl") for s in ours["initialize"] + ours["run"]]
+        assert sorted(steps) == sorted(json.dumps(step) for step in train["initialize"] + train["run"])
+
+
+@pytest.fixture(scope="module")
+def reports(packed, tmp_path_factory) -> list[dict]:
+    """One process, in which monai_mtl cannot be imported, trains, scores and predicts with packed folders."""
+    folder = tmp_path_factory.mktemp("run")
+    other = Path(shutil.copytree(packed["acsnet_busi"], folder / "acsnet_busi"))
+    version = other / "scripts" / "monai_mtl" / "__init__.py"
+    version.write_text('__version__ = "9.9.9"\n')
+    small = {**SMALL_RUNS["acsnet_busi"], "max_epochs": 1, "val_interval": 1}
+    images = folder / "images"
+    images.mkdir()
+    for path in sorted((packed["acsnet_busi"] / "sample_data" / "images").iterdir())[:2]:
+        shutil.copy(path, images)
+    acsnet = str(packed["acsnet_busi"])
+    size = {"image_size": [64, 64], "network_def#width": 16, "dataset_dir": str(images)}
+    jobs = [
+        {"folder": acsnet, "configs": ["train"], "kind": "train", "settings": small},
+        {
+            "folder": acsnet,
+            "configs": ["train", "evaluate"],
+            "kind": "train",
+            "settings": {**small, "interval_draws": 10},
+        },
+        {"folder": acsnet, "configs": ["inference"], "kind": "infer", "settings": size},
+        {
+            "folder": str(other),
+            "configs": ["inference"],
+            "kind": "infer",
+            "settings": {**size, "checkpoint": f"{acsnet}/models/model.pt"},
+        },
+    ]
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    command = [sys.executable, str(Path(__file__).parent / "run_packed.py"), str(folder / "jobs.json")]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert list(elsewhere.iterdir()) == [], "all is written into the bundle"
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"missing"')]
+
+
+def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(packed, reports):
+    folder = packed["acsnet_busi"]
+    assert [report["missing"] for report in reports] == [[], [], [], []]
+    assert all(report["modules"] > 50 for report in reports)
+    assert (folder / "models" / "model.pt").is_file()
+    assert json.loads((folder / "eval" / "metrics.json").read_text())
+    assert len(list((folder / "predictions").glob("*_mask.png"))) == 2
+    assert check_manifest(folder) == [], "what a run writes is no change of the bundle"
+    assert [one.text() for one in audit(folder)] == []
+
+
+def test_two_versions_of_the_code_live_in_one_process(reports):
+    from monai_mtl import __version__
+
+    assert [report["version"] for report in reports] == [__version__] * 3 + ["9.9.9"]
+    assert [report["elsewhere"] for report in reports] == [[], [], [], []]
+
+
+@pytest.fixture
+def trained(tmp_path) -> Path:
+    """A copy of a bundle with weights to ship, at settings of their own."""
+    folder = without_weights("hds_inbreast", tmp_path)
+    for name in ("shipped", "shipped_inference"):
+        content = {"checkpoint": "$@bundle_root + '/models/model.safetensors'", "image_size": [512, 256]}
+        content |= {"patch_size": [512, 256]} if name == "shipped" else {"cls_classes": ["none", "mass"]}
+        (folder / "configs" / f"{name}.json").write_text(json.dumps(content))
+    (folder / "models").mkdir()
+    state = {"a": torch.linspace(0, 1, 5), "b": torch.tensor(3)}
+    torch.save({"model": state, "settings": {"image_size": [512, 256]}}, tmp_path / "training.pt")
+    ship_weights(tmp_path / "training.pt", folder / "models" / "model.safetensors", {"cases": 3})
+    return folder
+
+
+def test_weights_come_with_the_settings_they_were_trained_with(trained, tmp_path):
+    assert pack_bundle(trained, tmp_path / "packed") == []
+    folder = tmp_path / "packed"
+    state = torch.load(folder / "models" / "model.pt", weights_only=True)
+    assert torch.equal(state["a"], torch.linspace(0, 1, 5).half().float())
+    same, settings = read_weights(folder / "models" / "model.safetensors")
+    assert torch.equal(same["a"].float(), state["a"])
+    assert settings == {"image_size": [512, 256]}
+    with safe_open(folder / "models" / "model.safetensors", framework="pt") as opened:
+        assert json.loads(opened.metadata()["facts"])["packed_from"] == "model.safetensors"
+    configs = {
+        n: json.loads((folder / "configs" / f"{n}.json").read_text()) for n in ("train", "inference", "metadata")
+    }
+    assert configs["train"]["image_size"] == configs["train"]["patch_size"] == configs["inference"]["image_size"]
+    assert configs["train"]["cls_classes"] == configs["inference"]["cls_classes"] == ["none", "mass"]
+    outputs = configs["metadata"]["network_data_format"]["outputs"]
+    assert outputs["pred"]["spatial_shape"] == [512, 256]
+    assert outputs["cls_map"]["spatial_shape"] == [4, 2]
+    assert outputs["cls"]["channel_def"] == {"0": "none", "1": "mass"}
+
+
+def test_weights_of_the_same_settings_may_be_named(trained, tmp_path):
+    torch.save({"model": {"a": torch.ones(2)}, "settings": {"image_size": [1024, 512]}}, tmp_path / "own.pt")
+    pack_bundle(trained, tmp_path / "packed", weights=tmp_path / "own.pt")
+    assert torch.equal(torch.load(tmp_path / "packed" / "models" / "model.pt", weights_only=True)["a"], torch.ones(2))
+    assert json.loads((tmp_path / "packed" / "configs" / "inference.json").read_text())["image_size"] == [1024, 512]
+
+
+def test_large_files_are_listed_with_their_digests(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "LIMIT", 1 << 20)
+    (trained / "sample_data" / "large.png").write_bytes(b"0" * ((1 << 20) + 1))
+    (note,) = pack_bundle(trained, tmp_path / "one")
+    assert note.endswith("give --weights_url for large_files.yml: sample_data/large.png")
+    (note,) = pack_bundle(trained, tmp_path / "two", weights_url="https://example.com/v1/")
+    assert note == "leave out of the model zoo's repository: sample_data/large.png"
+    (listed,) = ConfigParser.load_config_file(tmp_path / "two" / "large_files.yml")["large_files"]
+    assert listed["url"] == "https://example.com/v1/large.png"
+    assert (listed["path"], listed["hash_type"], len(listed["hash_val"])) == ("sample_data/large.png", "sha256", 64)
+    assert audit(tmp_path / "two") == []
+
+
+def test_what_cannot_be_packed_is_refused(trained, tmp_path):
+    with pytest.raises(ConfigError, match="is not empty"):
+        pack_bundle(trained, trained)
+    with pytest.raises(MissingError, match="no weights at"):
+        pack_bundle(trained, tmp_path / "out", weights=tmp_path / "none.pt")
+    with pytest.raises(ConfigError, match="trained with other settings") as raised:
+        pack_bundle(trained, tmp_path / "out", weights=tmp_path / "training.pt")
+    assert raised.value.where == ["image_size: [512, 256], inference.json [1024, 512]"]
+    path = trained / "configs" / "metadata.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "version": "7.0.0"}))
+    with pytest.raises(ConfigError, match=r"version 7\.0\.0 of hds_inbreast is not in its changelog"):
+        pack_bundle(trained, tmp_path / "out")
+    path.write_text(json.dumps(content))
+    more = trained / "configs" / "more.json"
+    more.write_text('{"x": {"_target_": "monai_mtl_other.Thing"}, "y": {"_target_": "monai_mtl.none.Thing"}}')
+    files = package_files(["monai_mtl.none.Thing"])
+    assert files == [Path("__init__.py")], "the check of the config says that there is no such name"
+    with pytest.raises(ConfigError, match="is no name of monai_mtl"):
+        package_files(["monai.data.Dataset"])
+
+
+def test_the_closure_is_part_of_the_package():
+    files = package_files(["monai_mtl.networks.YNet"])
+    assert {Path("__init__.py"), Path("networks/__init__.py"), Path("networks/ynet.py"), Path("layers/esp.py")} <= set(
+        files
+    )
+    assert len(files) < len(list(PACKAGE.rglob("*.py"))) / 4
+    assert not {"cli.py", "predictor.py"} & {file.name for file in files}
+
+
+def test_versions_are_pinned_for_all_that_is_imported_and_above_our_floors(monkeypatch):
+    files = package_files(
+        ["monai_mtl.networks.YNet", "monai_mtl.data.MedicalReader", "monai_mtl.handlers.RegionWriter"]
+    )
+    found = pins(files)
+    assert {"torch", "monai", "numpy", "pillow", "pydicom"} <= set(found)
+    floors = re.findall(r'^    "([\w.-]+>=[\w.]+)",', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert len(floors) > 15
+    for floor in map(Requirement, floors):
+        pinned = {name.lower(): version for name, version in found.items()}.get(floor.name.lower())
+        assert pinned is None or Version(pinned) in floor.specifier, floor
+    assert "torch" in other_packages(files)
+    monkeypatch.setattr(pack, "other_packages", lambda files: {"surprise"})
+    with pytest.raises(ConfigError, match="no version is pinned"):
+        pins(files)
