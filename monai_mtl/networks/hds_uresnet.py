@@ -200,10 +200,10 @@ class HDSUResNet(nn.Module):
             skips.append(x)
         taps = [skips.pop()]
         for up, fusion, stage in zip(self.ups, self.fusions, self.decoder):  # noqa: B905
-            x = fusion.join(up(x), skips.pop())
-            for layer in fusion.merge:
+            x = fusion.join(up(x), skips.pop())  # type: ignore[operator]
+            for layer in fusion.merge:  # type: ignore[union-attr]
                 x = layer(x)
-            for block in stage:
+            for block in stage:  # type: ignore[attr-defined]
                 x = block(x)
             taps.append(x)
             if len(taps) > kept:

@@ -50,8 +50,8 @@ def pack(bundle: str, out: str, weights: str | None = None, weights_url: str | N
         ConfigError: If it cannot be packed.
         MissingError: If there are no such weights.
     """
-    from ..cli_settings import bundle_folder
     from ..bundle.pack import pack_bundle
+    from ..cli_settings import bundle_folder
 
     given = Path(weights) if weights else None
     notes = pack_bundle(bundle_folder(str(bundle)), Path(str(out)), given, weights_url)
@@ -72,8 +72,8 @@ def verify(bundle: str, json: bool = False) -> int:
     Raises:
         ConfigError: If there is no such bundle.
     """
-    from ..cli_settings import bundle_folder
     from ..bundle.verify import verify_bundle
+    from ..cli_settings import bundle_folder
 
     checks = verify_bundle(bundle_folder(str(bundle)))
     if json:
