@@ -76,3 +76,21 @@ def test_an_archive_is_looked_into_without_unpacking(bundle, tmp_path, name):
     assert [one.text() for one in archive] == [one.text() for one in folder]
     shutil.make_archive(str(tmp_path / "bad"), "gztar", bundle)
     assert {one.what for one in audit(tmp_path / "bad.tar.gz")} == {one.what for one in folder}
+
+
+def test_a_file_that_cannot_be_read_is_said(bundle, monkeypatch):
+    def refuse(path: Path):
+        if path.name == "inference.json":
+            raise PermissionError(13, "Permission denied")
+        return path.open("rb")
+
+    monkeypatch.setattr("monai_mtl.bundle.audit.sources._opened", refuse)
+    (found,) = audit(bundle)
+    assert (found.kind, found.what) == ("config", "cannot be read: Permission denied")
+
+
+def test_names_of_files_cannot_drive_a_terminal(bundle):
+    (bundle / "x\x1b[2Jy.xyz").write_text("")
+    (found,) = audit(bundle)
+    assert "\x1b" not in found.text()
+    assert "\\u001b" in found.text()
