@@ -55,7 +55,7 @@ class Expression:
         """
         if reason := hidden(text):
             self.report("text", text, reason)
-        for found in sorted(REFERENCE.findall(text), key=len, reverse=True):
+        for found in sorted(set(REFERENCE.findall(text)), key=len, reverse=True):
             text = text.replace(found, f"{REFERENCES}['{found[1:]}']")  # as MONAI does, inside quotes too
         try:
             tree = ast.parse(text.lstrip(" \t"), mode="eval")
