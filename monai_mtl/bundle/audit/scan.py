@@ -172,19 +172,17 @@ def _finder(code: Mapping[str, bytes], names: Names) -> Callable[[str], str | No
     defined: dict[str, set[str]] = {}
 
     def find(name: str) -> str | None:
-        path = name.replace(".", "/")
-        if f"{path}.py" in code or f"{path}/__init__.py" in code or any(file.startswith(path + "/") for file in code):
-            return MODULE
         module, _, last = name.rpartition(".")
         path = module.replace(".", "/")
         file = next((one for one in (f"{path}.py", f"{path}/__init__.py") if one in code), None)
-        if file is None:
-            return None
-        if file.startswith(VENDORED) and _is_ours(file, code[file]):
-            return name.removeprefix("scripts.")
-        if file not in defined:
+        if file is not None and file not in defined:
             defined[file] = definitions(code[file])
-        return "" if last in defined[file] else None
+        if file is not None and last in defined[file]:  # before a module of this name, which it hides
+            ours = file.startswith(VENDORED) and _is_ours(file, code[file])
+            return name.removeprefix("scripts.") if ours else ""
+        path = name.replace(".", "/")
+        module_file = f"{path}.py" in code or any(one.startswith(path + "/") for one in code)
+        return MODULE if module_file else None
 
     return find
 
