@@ -13,7 +13,7 @@ from .finding import Finding
 from .metadata import metadata_faults
 from .names import Names
 from .rules import BACKENDS, GLOBALS, NAMING, NETWORK, SAFE_VALUES, why_dangerous
-from .syntax import imported
+from .syntax import MODULE, imported
 from .texts import hidden, path_fault, relative_id
 
 __all__ = ["Configs"]
@@ -55,10 +55,11 @@ class Configs:
     def findings(self) -> list[Finding]:
         """What is wrong, file by file."""
         for file, document in self.documents.items():
-            free = file.rsplit("/", 1)[-1].lower() == "metadata.json"
+            base = file.rsplit("/", 1)[-1].lower()
+            free = base == "metadata.json" or base.startswith("large_files.")
             for place, key, value in walk(document):
                 self._check(file, place, key, value, free)
-            if free and isinstance(document, dict):
+            if base == "metadata.json" and isinstance(document, dict):
                 self.found |= dict.fromkeys(metadata_faults(file, document))
         return list(self.found)
 
@@ -101,12 +102,12 @@ class Configs:
         name = value
         if value.split(".")[0] == "scripts":
             known = self.in_scripts(value)
-            if known is None:
+            if known in (None, MODULE):
                 self._add("command", file, place, value, "no class or function of the bundle's scripts")
                 return
             if known == "":
                 return  # the file itself is a finding
-            name = known
+            name = str(known)
         if not self.names.allows(name):
             kind, why = why_dangerous(self.names.resolve(name)[0])
             full = self.names.resolve(name)[0]
@@ -166,7 +167,7 @@ class Configs:
                 return
             if value.startswith("scripts.") and self.in_scripts(value) is not None:
                 mapped = self.in_scripts(value)
-                if mapped == "" or self.names.allows(str(mapped)):
+                if mapped == "" or (mapped != MODULE and self.names.allows(str(mapped))):
                     return
         self._add("command", file, place, f"{name}: {value}", "MONAI imports this text and calls it")
 

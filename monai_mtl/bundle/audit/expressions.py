@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from .names import Guard, Names
 from .rules import ENVIRONMENT, GLOBALS, NETWORK, SAFE_VALUES, SWITCHES, why_dangerous
-from .syntax import REFERENCE, REFERENCES, fills_memory, identifiers, is_folder, reference_of, shown
+from .syntax import MODULE, REFERENCE, REFERENCES, fills_memory, identifiers, is_folder, reference_of, shown
 from .texts import hidden, path_fault
 
 __all__ = ["Expression"]
@@ -55,16 +55,19 @@ class Expression:
         """
         if reason := hidden(text):
             self.report("text", text, reason)
-        for found in sorted(REFERENCE.findall(text), key=len, reverse=True):
+        for found in sorted(set(REFERENCE.findall(text)), key=len, reverse=True):
             text = text.replace(found, f"{REFERENCES}['{found[1:]}']")  # as MONAI does, inside quotes too
         try:
             tree = ast.parse(text.lstrip(" \t"), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.report("config", text, f"no expression: {error}")
             return
+        try:
+            self._visit(tree, frozenset())
+        except RecursionError:
+            self.report("config", text[:80], "nested so deep that it cannot be looked at")
         if any(not name.isascii() for name in identifiers(text, tree)):
             self.report("text", text, "letters that look like others; Python reads some of them as plain ones")
-        self._visit(tree, frozenset())
 
     def _visit(self, node: ast.AST, local: frozenset[str], joined: bool = False) -> None:
         if isinstance(node, ast.Constant):
@@ -159,8 +162,14 @@ class Expression:
                 known = self.in_scripts(name) if length > 1 or len(parts) == 1 else None
                 if known is None:
                     continue
+                if known == MODULE and length == len(parts):
+                    self.report("command", path, "a module handed on, of which anything may be used")
                 name = known or name
-            if known != "" and name not in self.names.allowed and not ("." in name and self.names.allows(name)):
+            if (
+                known not in ("", MODULE)
+                and name not in self.names.allowed
+                and not ("." in name and self.names.allows(name))
+            ):
                 continue
             for member in parts[length:]:
                 if not re.fullmatch("[A-Z][A-Z0-9_]*", member):

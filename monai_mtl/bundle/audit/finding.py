@@ -45,7 +45,7 @@ class Finding:
 
     def text(self) -> str:
         """Two lines for people."""
-        where = f"{self.file}: {self.place}" if self.place else self.file
+        where = _shown(f"{self.file}: {self.place}" if self.place else self.file)
         return f"{self.kind}: {where}\n  {_shown(self.what)}\n  {self.why}; {self.fix}"
 
     def to_json(self) -> dict[str, str]:

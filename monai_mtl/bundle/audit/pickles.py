@@ -42,6 +42,7 @@ TEXTS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "
 MEMO = {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}
 RECALL = {"GET", "BINGET", "LONG_BINGET"}
 MOST = 256 << 20
+MOST_OPCODES = 5_000_000
 MAGIC = 0x1950A86A20F9469CFC6C
 """First value of a file of ``torch.save`` before the zip format."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -135,7 +136,10 @@ def _globals(file: IO[bytes]) -> Iterator[tuple[int, str, object]]:
     """Position and name of each global and refused opcode of a pickle, and its plain values."""
     memo: dict[int, object] = {}
     last: list[object] = []  # what the latest opcodes put on the stack; None for anything but a text
-    for opcode, argument, position in pickletools.genops(file):
+    for count, (opcode, argument, position) in enumerate(pickletools.genops(file)):
+        if count > MOST_OPCODES:
+            yield position or 0, "more opcodes than a state dict has", None
+            return
         kind, where = opcode.name, position or 0
         if kind == "GLOBAL":
             yield where, str(argument), None

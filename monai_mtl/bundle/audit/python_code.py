@@ -26,8 +26,8 @@ def code_faults(file: str, content: bytes) -> list[Finding]:
         content: Of it.
     """
     try:
+        tree = ast.parse(content)  # as Python does, by the encoding that the file names
         text = content.decode("utf-8")
-        tree = ast.parse(text)
     except (UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [Finding("code", file, "", f"Python that cannot be parsed: {error}", "what it does cannot be told")]
     if all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) for one in tree.body):

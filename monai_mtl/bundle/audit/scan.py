@@ -16,6 +16,7 @@ from .names import Names, load_names
 from .pickles import looks_like_pickle, weights_faults
 from .python_code import code_faults, definitions
 from .sources import LIMITS, Entry, archive_faults, open_source
+from .syntax import MODULE
 
 __all__ = ["audit"]
 
@@ -47,16 +48,23 @@ def audit(path: str | Path, allow: str | Path | None = None) -> list[Finding]:
     names = load_names(allow)
     entries, found = open_source(path)
     files = {entry.name for entry in entries}
-    code = {entry.name: entry.read(LIMITS.text) for entry in entries if _suffix(entry.name) == "py"}
+    code: dict[str, bytes] = {}
     documents: dict[str, Any] = {}
     for entry in entries:
+        try:
+            entry.read(1)
+        except OSError as error:
+            found.append(
+                Finding("config", entry.name, "", f"cannot be read: {error.strerror}", "what it holds is not known")
+            )
+            continue
         beside = entry.name.rpartition(".")[0] + ".xml" in files
         found += _raw(entry) if beside and _suffix(entry.name) == "bin" else _look(entry, names, code, documents)
     found += Configs(documents, names, files, _finder(code, names)).findings()
     return _grouped(found)
 
 
-def _look(entry: Entry, names: Names, code: Mapping[str, bytes], documents: dict[str, Any]) -> list[Finding]:
+def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[str, Any]) -> list[Finding]:
     name, suffix = entry.name, _suffix(entry.name)
     base = PurePosixPath(name).name.lower()
     if suffix in WEIGHTS or (suffix == "bin" and "model" in base):
@@ -68,6 +76,7 @@ def _look(entry: Entry, names: Names, code: Mapping[str, bytes], documents: dict
     if suffix in LOGGING:
         return logging_faults(name, entry.read(LIMITS.text))
     if suffix == "py":
+        code[name] = entry.read(LIMITS.text)
         return _code(name, code[name], names)
     if _known(name, suffix, base):
         return _plain(entry, base)
@@ -120,7 +129,7 @@ def _document(entry: Entry, suffix: str, documents: dict[str, Any]) -> list[Find
         return [Finding("config", name, "", str(error), "what it holds is not known")]
     found = [Finding("config", name, "", one, "two programs may read it differently") for one in odd]
     if PurePosixPath(name).name.lower().startswith("large_files."):
-        return found + _large_files(name, value)
+        found += _large_files(name, value)
     documents[name] = value
     return found
 
@@ -159,23 +168,21 @@ def _is_ours(name: str, content: bytes) -> bool:
 
 
 def _finder(code: Mapping[str, bytes], names: Names) -> Callable[[str], str | None]:
-    """What a name below ``scripts`` is: None for nothing of its own, "" for its code, or its name in our package."""
+    """What a name below ``scripts`` is: None for nothing of its own, a module, "" for its code, or its name in ours."""
     defined: dict[str, set[str]] = {}
 
     def find(name: str) -> str | None:
-        path = name.replace(".", "/")
-        if f"{path}.py" in code or f"{path}/__init__.py" in code or any(file.startswith(path + "/") for file in code):
-            return ""
         module, _, last = name.rpartition(".")
         path = module.replace(".", "/")
         file = next((one for one in (f"{path}.py", f"{path}/__init__.py") if one in code), None)
-        if file is None:
-            return None
-        if file.startswith(VENDORED) and _is_ours(file, code[file]):
-            return name.removeprefix("scripts.")
-        if file not in defined:
+        if file is not None and file not in defined:
             defined[file] = definitions(code[file])
-        return "" if last in defined[file] else None
+        if file is not None and last in defined[file]:  # before a module of this name, which it hides
+            ours = file.startswith(VENDORED) and _is_ours(file, code[file])
+            return name.removeprefix("scripts.") if ours else ""
+        path = name.replace(".", "/")
+        module_file = f"{path}.py" in code or any(one.startswith(path + "/") for one in code)
+        return MODULE if module_file else None
 
     return find
 

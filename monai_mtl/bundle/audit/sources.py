@@ -116,7 +116,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    return io.BytesIO(archive.read(info))
+    return archive.open(info)
 
 
 def _inside(names: list[str]) -> list[str]:

@@ -7,8 +7,20 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["REFERENCE", "REFERENCES", "fills_memory", "identifiers", "imported", "is_folder", "reference_of", "shown"]
+__all__ = [
+    "MODULE",
+    "REFERENCE",
+    "REFERENCES",
+    "fills_memory",
+    "identifiers",
+    "imported",
+    "is_folder",
+    "reference_of",
+    "shown",
+]
 
+MODULE = "<module>"
+"""What a name below ``scripts`` is that means a file or folder."""
 REFERENCES = "__local_refs"
 REFERENCE = re.compile(r"@(?:\w*)(?:::\w*)*")
 

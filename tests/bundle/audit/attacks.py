@@ -373,6 +373,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "no weights": text("models/model.pt", b"7z\xbc\xaf\x27\x1c" + b"\0" * 64),
     # files
     "script": text("scripts/__init__.py", "import os\nos.system('id')\n"),
+    "script in another encoding": text("scripts/__init__.py", "# coding: utf-7\n#+AAo-import os\n"),
     "script that decodes": text("scripts/net.py", "exec(__import__('base64').b64decode('cGFzcw=='))\n"),
     "code that stands in for a package": text("torch.py", "import os\n"),
     "compiled code": text("scripts/net.pyc", b"\0" * 32),
@@ -390,6 +391,20 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "zip with a link": zip_of(links=("x",)),
     "tar with a link": tar_with_link,
     "weights without a digest": text("large_files.yml", "large_files:\n- path: models/model.pt\n  url: https://x/y\n"),
+    "command in large_files.yml": lambda folder: (
+        text("large_files.yml", "large_files: []\nx:\n  _target_: os.system\n  command: id\n")(folder),
+        config(more="%large_files.yml#x")(folder),
+    )[0],
+    "expression without end": run("$" + "+".join(["@device"] * 5000)),
+    "module of the scripts": lambda folder: (
+        text("scripts/__init__.py", "")(folder),
+        text("scripts/net.py", "")(folder),
+        config(more={"_target_": "scripts.net"})(folder),
+    )[0],
+    "module of the scripts in an expression": lambda folder: (
+        text("scripts/__init__.py", "")(folder),
+        config(imports=["$import scripts"], run=["$[scripts]"])(folder),
+    )[0],
     "weights to elsewhere": text(
         "large_files.yml",
         "large_files:\n- path: ../../x.pt\n  url: https://x/y\n  hash_val: '0'\n  hash_type: sha256\n",

@@ -35,10 +35,10 @@ def test_the_harmless_bundle_has_no_findings(template):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_is_found(bundle, name):
     ATTACKS[name](bundle)
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = audit(bundle)
     assert found, name
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 1
     assert all(one.what and one.why and one.fix and one.file for one in found)
     assert not any(char in one.text() for one in found for char in "\u202e\u200b\x1b")
 
@@ -51,10 +51,10 @@ def test_our_own_bundles_have_none(bundle):
 def test_it_starts_without_torch_and_takes_less_than_a_second():
     code = """
 import sys, time
-begun = time.perf_counter()
+begun = time.process_time()
 from monai_mtl.bundle.audit import audit
 found = audit("bundles/ynet_biopsy")
-print(found, sorted({"torch", "monai", "numpy"} & set(sys.modules)), time.perf_counter() - begun < 1)
+print(found, sorted({"torch", "monai", "numpy"} & set(sys.modules)), time.process_time() - begun < 1)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[] [] True"
@@ -76,3 +76,21 @@ def test_an_archive_is_looked_into_without_unpacking(bundle, tmp_path, name):
     assert [one.text() for one in archive] == [one.text() for one in folder]
     shutil.make_archive(str(tmp_path / "bad"), "gztar", bundle)
     assert {one.what for one in audit(tmp_path / "bad.tar.gz")} == {one.what for one in folder}
+
+
+def test_a_file_that_cannot_be_read_is_said(bundle, monkeypatch):
+    def refuse(path: Path):
+        if path.name == "inference.json":
+            raise PermissionError(13, "Permission denied")
+        return path.open("rb")
+
+    monkeypatch.setattr("monai_mtl.bundle.audit.sources._opened", refuse)
+    (found,) = audit(bundle)
+    assert (found.kind, found.what) == ("config", "cannot be read: Permission denied")
+
+
+def test_names_of_files_cannot_drive_a_terminal(bundle):
+    (bundle / "x\x1b[2Jy.xyz").write_text("")
+    (found,) = audit(bundle)
+    assert "\x1b" not in found.text()
+    assert "\\u001b" in found.text()
