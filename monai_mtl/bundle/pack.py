@@ -167,11 +167,17 @@ def _tensors(declared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _vendor(files: list[Path], target: Path) -> None:
-    for file in files:
+    for file in [*files, *_data_files(files)]:
         place = target / "scripts" / OWN / file
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PACKAGE / file, place)
     (target / "scripts" / "__init__.py").write_text('"""Code that the configs name."""\n')
+
+
+def _data_files(files: list[Path]) -> list[Path]:
+    """Templates of pages, beside the code that fills them."""
+    folders = {PACKAGE / file.parent / "templates" for file in files}
+    return sorted(path.relative_to(PACKAGE) for folder in folders for path in folder.glob("*.*"))
 
 
 def _large_files(target: Path, url: str | None) -> list[str]:

@@ -10,17 +10,11 @@ import sys
 import warnings
 from pathlib import Path
 
-sys.modules["monai_mtl"] = None  # type: ignore[assignment]
-warnings.simplefilter("ignore")
-
-import torch  # noqa: E402
-from monai.bundle import ConfigWorkflow  # noqa: E402
-
-torch.set_num_threads(1)
-
 
 def run(folder: str, configs: list[str], kind: str, settings: dict) -> dict:
     """Run the configs of a folder that is not the current one."""
+    from monai.bundle import ConfigWorkflow
+
     for name in [name for name in sys.modules if name.split(".")[0] == "scripts"]:
         del sys.modules[name]
     sys.path.insert(0, folder)
@@ -43,5 +37,10 @@ def version() -> str:
 
 
 if __name__ == "__main__":
+    sys.modules["monai_mtl"] = None  # type: ignore[assignment]
+    warnings.simplefilter("ignore")
+    import torch
+
+    torch.set_num_threads(1)
     for job in json.loads(Path(sys.argv[1]).read_text()):
         sys.stdout.write("\n" + json.dumps(run(**job)) + "\n")

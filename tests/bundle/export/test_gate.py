@@ -45,7 +45,7 @@ def test_a_change_of_one_pixel_is_refused_when_it_is_large():
         return network
 
     result = require_agreement(Brightness(), one_pixel(0.1), cases(), POST, METRICS)
-    assert 0 < result["largest_pixel_change"] < 0.05
+    assert 0 < result["largest_pixel_change"] < 0.1
     with pytest.raises(RunError, match="of a pixel: 0"):
         require_agreement(Brightness(), one_pixel(1.0), cases(), POST, METRICS)
 
