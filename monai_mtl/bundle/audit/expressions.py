@@ -179,7 +179,7 @@ class Expression:
                 self._guarded(call or node, call if length == len(parts) else None, guard)
             return
         kind, why = why_dangerous(self.names.resolve(path)[0])
-        self.report(kind, path, why)
+        self.report(kind, path.removeprefix("builtins."), why)
 
     def _guarded(self, node: ast.AST, call: ast.Call | None, guard: Guard) -> None:
         """A name that is safe with some arguments only: those must stand there, and be told by name."""
