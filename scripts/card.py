@@ -85,7 +85,7 @@ def thresholds(bundle: str, models: str, data: str, recipe: str | Sequence[str] 
 
 
 def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation: str | None = None) -> None:
-    """Evaluate, write ``docs/results.json`` and ``docs/failures.png``, and put the tables into the card.
+    """Evaluate, write ``docs/results.json`` and ``docs/failures.jpg``, and put the tables into the card.
 
     Args:
         bundle: Name.
@@ -97,7 +97,7 @@ def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation
     with tempfile.TemporaryDirectory() as scratch:
         results = _evaluate(bundle, data, recipe, Path(scratch))
         if "constant_mask" in results:
-            _failures(results, Path(scratch)).save(docs / "failures.png")
+            _failures(results, Path(scratch)).convert("RGB").save(docs / "failures.jpg", quality=85)
     del results["rows"]
     if ablation is not None:
         results["ablation"] = (Path(ablation) / "table.md").read_text()
@@ -237,7 +237,7 @@ def _more(results: dict[str, Any]) -> list[str]:
     lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
     if results.get("ablation"):
         lines += ["", "### Ablation, at an equal budget", *_below(results["ablation"])]
-    return [*lines, "", "![the worst of the test images](failures.png)"]
+    return [*lines, "", "![the worst of the test images](failures.jpg)"]
 
 
 def _below(page: str) -> list[str]:

@@ -83,6 +83,8 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     if suffix in ("zip", "whl", "egg", "jar", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar"):
         more = archive_faults(entry.opened(), name) if entry.read(2) == b"PK" else []
         return [*more, Finding("archive", name, "", "an archive in the bundle", "what it holds is not looked at")]
+    if suffix in ("css", "html") and _is_ours(name, entry.read(LIMITS.text)):
+        return []
     head = entry.read(16)
     if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "pth", "engine", "plan", "trt") or head.startswith(
         PROGRAMS
