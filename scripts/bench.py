@@ -2,6 +2,7 @@
 
 python scripts/bench.py                            everything
 python scripts/bench.py loading --rounds 31        one comparison, longer
+python scripts/bench.py deform_conv                the deformable convolution against a plain one
 python scripts/bench.py hds_inbreast --write       the network of a bundle; writes docs/benchmarks.json and .md
 
 Each pair of loading is first shown to give the same numbers. Seconds depend on the machine and its load, ratios hardly.
@@ -26,6 +27,7 @@ import fire
 import numpy as np
 import pydicom
 import torch
+from bench_layers import bench_deform_conv
 from bench_networks import bench_bundle
 from bench_page import write_page
 from monai.transforms import Compose, CropForegroundd, LoadImaged, Resized, Transposed
@@ -114,6 +116,7 @@ def hds_preprocessing(path: Path) -> tuple[Step, Step]:
 
 
 COMPARISONS = {"loading": (loading, 1e-4), "hds_preprocessing": (hds_preprocessing, 1e-4)}
+LAYERS = {"deform_conv": bench_deform_conv}
 
 
 def compare(theirs: Step, ours: Step, tolerance: float, rounds: int) -> dict[str, float]:
@@ -146,24 +149,27 @@ def main(*names: str, rounds: int = 21, write: bool = False, busy: str = "") -> 
     """Run comparisons and print them.
 
     Args:
-        names: Comparisons and bundles; all by default.
+        names: Comparisons, layers and bundles; all by default.
         rounds: Turns that each way gets; a quarter of them for networks, which take longer.
         write: Put what was measured into docs/benchmarks.json and write the page from it.
         busy: What else the machine did meanwhile, told on the page.
     """
     bundles = {bundle.name: bundle for bundle in find_bundles(ROOT)}
-    unknown = set(names) - {*COMPARISONS, *bundles}
+    known = (*COMPARISONS, *LAYERS, *bundles)
+    unknown = set(names) - set(known)
     if unknown:
-        raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are {', '.join((*COMPARISONS, *bundles))}")
+        raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     warnings.filterwarnings("ignore")
     measured: dict[str, Any] = {"setting": setting(busy), "results": {}}
     with tempfile.TemporaryDirectory() as folder:
         path = mammogram(Path(folder))
-        for name in names or (*COMPARISONS, *bundles):
+        for name in names or known:
             if name in bundles:
                 place = Path(folder) / name
                 place.mkdir()
                 result = bench_bundle(bundles[name], place, max(3, rounds // 4))
+            elif name in LAYERS:
+                result = LAYERS[name](rounds)
             else:
                 make, tolerance = COMPARISONS[name]
                 result = compare(*make(path), tolerance, rounds)

@@ -1,10 +1,12 @@
-"""Speed and memory of a bundle's network, against the same network in eager float32 that computes every level.
+"""Speed and memory of a bundle's network, against the same network in eager float32.
 
-Called by bench.py. Weights are random: speed does not depend on them.
+One with deep supervision then computes every level, as the papers' code does. Called by bench.py. Weights are random:
+speed does not depend on them.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import statistics
@@ -33,12 +35,12 @@ STEP = {"batch_size": 4, "patch_size": [512, 384]}
 IMAGES = 4
 MANY = 200
 """Images of a long run, whose memory must stay that of its first tenth."""
-BASE = "every level, eager, fp32"
+EAGER, ALL_LEVELS, MAIN = "eager, fp32", "every level, eager, fp32", "main output, eager, fp32"
 Run = Callable[[], Any]
 
 
 class AllLevels(nn.Module):
-    """A network that computes every level in eval mode too, and answers with the main one."""
+    """A network with deep supervision that computes every level in eval mode too, and answers with the main one."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -46,8 +48,6 @@ class AllLevels(nn.Module):
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """As the network's."""
-        if not hasattr(self.network, "forward_levels"):
-            return self.network(image)
         levels = self.network.forward_levels(image)
         found = {"seg": levels["seg_levels"][-1], "cls_map": levels["cls_levels"][-1]}
         return {**found, "cls": found["cls_map"].amax((2, 3))}
@@ -113,6 +113,12 @@ def _network(bundle: Bundle, weights: Path | None = None) -> nn.Module:
     return parser.get_parsed_content("network_def").eval()
 
 
+def _base(bundle: Bundle, weights: Path) -> tuple[str, nn.Module]:
+    """What the others are compared with."""
+    network = _network(bundle, weights)
+    return (ALL_LEVELS, AllLevels(network)) if hasattr(network, "forward_levels") else (EAGER, network)
+
+
 def _weights(bundle: Bundle, folder: Path, shape: tuple[int, ...]) -> Path:
     network = _network(bundle).train()
     with torch.no_grad():  # else activations grow from layer to layer
@@ -148,8 +154,10 @@ def _evals(bundle: Bundle, weights: Path, shape: tuple[int, ...], made: Mapping[
         return run
 
     eager, auto = Precision("fp32"), Precision("auto")
-    runs = {BASE: torch_run(AllLevels(_network(bundle, weights)), eager)}
-    runs["main output, eager, fp32"] = torch_run(_network(bundle, weights), eager)
+    base, network = _base(bundle, weights)
+    runs = {base: torch_run(network, eager)}
+    if base == ALL_LEVELS:
+        runs[MAIN] = torch_run(_network(bundle, weights), eager)
     runs[f"precision auto ({auto.name})"] = torch_run(auto.place(_network(bundle, weights)), auto)
     for name, (backend, precision) in made.items():
         exported = ExportedNetwork(export_path(weights, backend, precision), precision)
@@ -163,10 +171,10 @@ def _steps(bundle: Bundle) -> tuple[dict[str, Run], list[int]]:
     parser = open_bundle(bundle.folder, ["train.json"], given, kind="train")
     batch = next(iter(parser.get_parsed_content("train#dataloader")))
     image, target = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
-    loss = parser.get_parsed_content("loss")
+    loss, definition = parser.get_parsed_content("loss"), parser.get_parsed_content("network_def")
 
     def step(precision: Precision, place: bool) -> Run:
-        network = _network(bundle).train()
+        network = copy.deepcopy(definition).train()
         network = precision.place(network) if place else network
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
 
@@ -189,8 +197,8 @@ def _paths(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple
     given = {"checkpoint": str(weights), "dataset_dir": str(images), "device": "cpu", "precision": "fp32"}
     parser = open_bundle(bundle.folder, ["inference.json"], {**given, "output_dir": str(folder / "out")})
     evaluator = parser.get_parsed_content("evaluator")
-    evaluator.network = AllLevels(_network(bundle, weights))
-    runs: dict[str, Run] = {f"run of the config, {BASE}": evaluator.run}
+    base, evaluator.network = _base(bundle, weights)
+    runs: dict[str, Run] = {f"run of the config, {base}": evaluator.run}
     for name, (backend, precision) in {"torch auto": ("torch", "auto"), **made}.items():
         predictor = Predictor(bundle.folder, weights, backend, precision, device="cpu")
         runs[f"Predictor, {name}"] = lambda predictor=predictor: predictor.run(images, folder / "out")

@@ -28,6 +28,7 @@ WHAT = {
     "loading": "file to a 1024 x 512 float tensor, area averaging: `LoadImage(PydicomReader)` and `Resize`",
     "hds_preprocessing": "preprocessing of `hds_inbreast`: MONAI's reader and `Resized`, the rest the same",
 }
+LAYER = "deform_conv"
 PARTS = {
     "eval": "Evaluation of an image {shape}",
     "step": "Training step of a batch {shape}",
@@ -69,7 +70,9 @@ def page(content: dict[str, Any]) -> str:
             numbers = f"{row['theirs_s']:.3f} | {row['ours_s']:.3f} | {row['ratio_of_medians']:.1f}"
             lines.append(f"| {WHAT[name]} | {numbers} | {row['lower_quartile']:.1f} to {row['upper_quartile']:.1f} |")
         lines.append(WHY)
-    for name in sorted(set(content) - set(WHAT)):
+    if LAYER in content:
+        lines += _layer(content[LAYER])
+    for name in sorted(set(content) - {*WHAT, LAYER}):
         lines += [f"## The network of {name}", told(content[name])]
         for part, title in PARTS.items():
             lines += table(title.format(**content[name][part]), content[name][part])
@@ -78,6 +81,21 @@ def page(content: dict[str, Any]) -> str:
             grown = f", of these {values['grown_mib']:.0f} after the first tenth" if "grown_mib" in values else ""
             lines.append(f"| {row} | {values['above_imports_mib']:.0f}{grown} |")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _layer(content: dict[str, Any]) -> list[str]:
+    """Times the seconds of a plain convolution: here less is better."""
+    title = f"3x3, {content['channels']} to {content['channels']} channels, batch of 1, {content['rounds']} rounds"
+    lines = ["## The deformable convolution", told(content), ""]
+    lines += [f"| {title} | ms | times a plain one | half of the rounds | at most |", "|---|---|---|---|---|"]
+    for side, row in content["rows"].items():
+        for form, one in row["forms"].items():
+            spread = f"{one['lower_quartile']:.2f} to {one['upper_quartile']:.2f}"
+            most = f"{row['at_most']:.0f}" if form == "deformable" else ""
+            lines.append(
+                f"| {side}, {form} | {one['median_s'] * 1e3:.2f} | {one['times_plain']:.2f} | {spread} | {most} |"
+            )
+    return [*lines, ""]
 
 
 def told(entry: dict[str, Any]) -> str:
