@@ -12,6 +12,8 @@ from .errors import ConfigError
 __all__ = ["PRECISIONS", "Precision", "bf16_units"]
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+ROUNDED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
+"""Layers that autocasting runs in the chosen type as a whole."""
 
 
 def bf16_units() -> bool:
@@ -53,11 +55,27 @@ class Precision:
         """Whether gradients must be scaled: the ``amp`` of MONAI's engines."""
         return self.name == "fp16"
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type that the layers run in."""
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.name]
+
     def autocast(self) -> AbstractContextManager:
         """Context in which a network runs in the chosen type."""
-        if self.name == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16 if self.name == "bf16" else torch.float16)
+        return nullcontext() if self.name == "fp32" else torch.autocast(self.device.type, self.dtype)
+
+    def round_weights(self, network: nn.Module) -> nn.Module:
+        """Hold the weights of convolutions and linear layers in the chosen type, for inference alone.
+
+        Autocasting rounds the same weights at each call and holds both; the answers are the same bits.
+
+        Args:
+            network: With its weights loaded; it then runs inside :meth:`autocast` only.
+        """
+        for layer in network.modules():
+            if type(layer) in ROUNDED:  # a class made from one may use its weights in another way
+                layer.to(self.dtype)
+        return network
 
     def place(self, network: nn.Module) -> nn.Module:
         """Bring a network to the device, its weights in the order that convolutions are quickest with.

@@ -23,7 +23,7 @@ from .data import list_images
 from .errors import ConfigError, MonaiMtlError, own_error
 from .handlers import PredictionWriter
 from .memory import release_free_memory
-from .precision import bf16_units
+from .precision import Precision, bf16_units
 
 __all__ = ["Predictor"]
 
@@ -103,6 +103,8 @@ class Predictor:
             file = find_export(self._writer.weights, network_settings(parser), backend, precision)
             self.network = ExportedNetwork(file, precision)
             self._writer.computed_with = {"backend": f"{backend} {self.network.version}", "precision": precision}
+        elif isinstance(numerics := getattr(self._inferer, "precision", None), Precision):
+            numerics.round_weights(self.network)  # the inferer casts to that type at each call
         # A transform traces nothing while its inverse runs, in another thread; so a copy prepares, whose traces are
         # then written as the original's.
         copies: dict[int, Any] = {}
