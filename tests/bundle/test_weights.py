@@ -85,4 +85,4 @@ def test_a_stale_safetensors_is_not_loaded(source, tmp_path):
         engine.run([0])
     assert net[0].weight.unique().item() == 0
     source.unlink()
-    assert read_weights(target)[0]["0.weight"][0, 0] == torch.tensor(0.1).half()
+    assert read_weights(target)[0]["0.weight"][0, 0] == torch.tensor(0.1).bfloat16()

@@ -189,7 +189,7 @@ def test_a_run_tells_nobody_who_the_patients_are(data, tmp_path, caplog, capfd, 
     assert any("8 images done" in text for text in told)
     assert found_in("\n".join(told).encode()) == set()
     kinds = {path.suffix for path in output.rglob("*") if path.is_file()}
-    assert kinds == {".pt", ".json", ".csv", ".png"}
+    assert kinds == {".pt", ".json", ".csv", ".png", ".html"}
     assert len(list((output / "cache").iterdir())) == 10
     assert leaks(output) == {}
 
