@@ -73,10 +73,12 @@ class RegionInferer(Inferer):
         """
         image = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         cases = [self._region(one[None], network, *args, **kwargs) for one in image]
+        if len(cases) == 1:  # joining would hold the logits of a large region twice
+            return cases[0]
         return {name: torch.cat([case[name] for case in cases]) for name in cases[0]}
 
     def _region(self, image: Tensor, network: Callable[..., dict[str, Tensor]], *args: Any, **kwargs: Any) -> dict:
-        tiles: dict[tuple[int, int], Tensor] = {}
+        tiles: dict[tuple[int, int], list[float]] = {}
 
         def _dense_outputs(window: Tensor, places: Sequence[Sequence[slice]]) -> dict[str, Tensor]:
             with nullcontext() if self.precision is None else self.precision.autocast():
@@ -84,7 +86,10 @@ class RegionInferer(Inferer):
             dense = {"seg": outputs["seg"].to(image.dtype)}
             if "cls" in outputs:
                 logits = outputs["cls"].to(image.dtype)
-                tiles.update({(p[2].start, p[3].start): one for p, one in zip(places, logits, strict=True)})
+                # Numbers, not tensors: small pieces of memory that stay among large ones that go keep those from being
+                # given back, hundreds of megabytes in bfloat16.
+                corners = [(rows.start, columns.start) for *_, rows, columns in places]
+                tiles.update(zip(corners, logits.tolist(), strict=True))
                 surest = logits.softmax(dim=1).amax(dim=1)
                 dense["discriminative"] = surest[:, None, None, None].repeat(1, 1, *window.shape[2:])
             return dense
@@ -95,8 +100,8 @@ class RegionInferer(Inferer):
         )
         if tiles:
             rows = len({row for row, _ in tiles})
-            logits = torch.stack([tiles[place] for place in sorted(tiles)], dim=1)
-            result["cls_map"] = logits.unflatten(1, (rows, -1))[None]
+            found = torch.tensor([tiles[corner] for corner in sorted(tiles)], dtype=image.dtype, device=image.device)
+            result["cls_map"] = found.T.unflatten(1, (rows, -1))[None]
             result["cls"] = region_probability(result["cls_map"], self.threshold).log()
         return result
 
