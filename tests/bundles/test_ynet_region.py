@@ -1,4 +1,4 @@
-"""A region of 3000 x 2000 pixels of real tissue, from its file to its files: what it costs, and that it is its tiles."""
+"""A region of 3000 x 2000 pixels of real tissue, from its file to its files: what it costs; it is its tiles."""
 
 from __future__ import annotations
 
