@@ -20,7 +20,7 @@ from monai_mtl.transforms import DiagnosisFromFeaturesd
 from ..conftest import ROOT
 
 BUNDLE = ROOT / "bundles" / "ynet_biopsy"
-SETTINGS = {"tissue_features": True, "sure_above": 0.3}
+SETTINGS = {"tissue_features": True, "sure_above": 0.25}
 TILE, STEP = 384, 192
 GIGABYTE = 10**9
 RUN = """
@@ -82,7 +82,7 @@ def test_mask_map_features_and_diagnosis_need_less_than_a_gigabyte(run):
     _, peak, out = run
     assert 1e8 < peak < GIGABYTE  # the image alone is 72 MB
     result = json.loads((out / "region.json").read_text())
-    for kind in ("mask", "discriminative", "overlay"):
+    for kind in ("mask", "discriminative"):
         assert Image.open(out / result["files"][kind]).size == (3000, 2000)
     assert np.shape(result["tiles"]["label"]) == (10, 15)
     assert len(result["features"]) == 8 + 36
