@@ -240,7 +240,8 @@ def _memories(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tu
         shutil.copy(source, many / f"{i:03d}{source.suffix}")
     copies = sorted(str(path) for path in many.iterdir())
     runs = {name: (*how, [images]) for name, how in {"torch auto": ("torch", "auto"), **made}.items()}
-    runs[f"torch auto, {MANY} images"] = ("torch", "auto", [copies[: MANY // 10], copies])
+    for name, how in {"torch auto": ("torch", "auto"), **dict(list(made.items())[-1:])}.items():
+        runs[f"{name}, {MANY} images"] = (*how, [copies[: MANY // 10], copies])
     found = {}
     for name, (backend, precision, lists) in runs.items():
         words = {"predictor": [str(bundle.folder), str(weights), backend, precision], "out": str(folder / "out")}

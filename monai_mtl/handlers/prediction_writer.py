@@ -140,8 +140,11 @@ class PredictionWriter:
             "model": self._model,
         }
         picture = draw_case(grey.T, probability, mask, caption=[case["case_id"], _sentence(result)])
+        del grey
         Image.fromarray(mask * np.uint8(255)).save(files["mask"])
-        Image.fromarray(np.round(probability.clip(0, 1) * 65535).astype(np.uint16)).save(files["probability"])
+        scaled = probability.clip(0, 1)
+        scaled *= 65535
+        Image.fromarray(np.round(scaled, out=scaled).astype(np.uint16)).save(files["probability"])
         picture.save(files["overlay"])
         return result, picture
 
