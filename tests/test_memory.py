@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from monai_mtl import memory
-from monai_mtl.memory import release_free_memory
+from monai_mtl.memory import keep_free_memory, release_free_memory
 
 PIECE = 1 << 16
 """Bytes; small enough that the C library keeps it for later when it is freed."""
@@ -37,4 +40,37 @@ def test_elsewhere_nothing_happens(monkeypatch):
     monkeypatch.setattr(memory, "_trim", None)
     assert not release_free_memory()
     monkeypatch.setattr("sys.platform", "darwin")
-    assert memory._find_trim() is None
+    assert memory._find("malloc_trim") is None
+
+
+FAULTS = """
+import resource, sys, torch
+from monai_mtl.memory import keep_free_memory
+assert keep_free_memory() is (sys.argv[1] == "kept")
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(1 << 22)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+def page_faults(how: str, **environment: str) -> int:
+    """Of twenty tensors of 16 MiB, each freed before the next, in a process of its own."""
+    free = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", FAULTS, how]
+    done = subprocess.run(command, env=free | environment, capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not release_free_memory(), reason="not glibc")
+def test_freed_memory_is_kept_for_the_next_tensor_unless_the_user_has_chosen():
+    assert page_faults("kept") < 100
+    assert page_faults("chosen", MALLOC_TRIM_THRESHOLD_="0") > 1000
+
+
+def test_another_c_library_keeps_as_it_likes(monkeypatch):
+    monkeypatch.setattr(memory, "_set", None)
+    assert not keep_free_memory()
