@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 __all__ = ["keep_free_memory", "release_free_memory"]
 
-TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
-"""Names of mallopt(3)."""
+SETTINGS = {-1: 2**30, -4: 0, -8: 1}
+"""Of mallopt(3): M_TRIM_THRESHOLD in bytes, M_MMAP_MAX and M_ARENA_MAX."""
 
 
 def _find(name: str) -> Callable[..., int] | None:
@@ -27,8 +27,9 @@ def keep_free_memory() -> bool:
     """Let the C library of this process keep what is freed for the next that is asked for.
 
     By default glibc gives each large map back to the system as soon as it is freed, and the next layer asks for the
-    same pages again, which the system first fills with zeros: a third of the time of a network in bfloat16. Nothing is
-    changed where the user has set glibc's ``MALLOC_...`` variables or tunables.
+    same pages again, which the system first fills with zeros: a third of the time of a network in bfloat16. Threads
+    share one heap, since what one keeps is of no use to another. Nothing is changed where the user has set glibc's
+    ``MALLOC_...`` variables or tunables.
 
     Returns:
         Whether the C library now does so.
@@ -36,7 +37,7 @@ def keep_free_memory() -> bool:
     chosen = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", "")
     if _set is None or chosen:
         return False
-    return all(_set(name, value) for name, value in ((TRIM_THRESHOLD, 2**30), (MMAP_THRESHOLD, 2**25), (MMAP_MAX, 0)))
+    return all(_set(name, value) for name, value in SETTINGS.items())
 
 
 def release_free_memory() -> bool:

@@ -20,7 +20,7 @@ from torch import nn
 
 from monai_mtl.bundle.export import ExportedNetwork, export_onnx, export_openvino, export_path
 from monai_mtl.bundle.export.record import network_settings, write_record
-from monai_mtl.bundle.opening import open_bundle, start_handlers
+from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.engines import Precision, bf16_units
 from monai_mtl.predictor import Predictor
 from monai_mtl.registry import Bundle
@@ -80,9 +80,10 @@ def bench_bundle(bundle: Bundle, folder: Path, rounds: int) -> dict[str, Any]:
 def _network(bundle: Bundle, weights: Path | None = None) -> nn.Module:
     given = {"checkpoint": str(weights or bundle.folder / "LICENSE"), "dataset#data": [], "device": "cpu"}
     parser = open_bundle(bundle.folder, ["inference.json"], given)
+    network = parser.get_parsed_content("network_def").eval()  # not the config's network, which has been placed
     if weights is not None:
-        start_handlers(parser.get_parsed_content("handlers")[:1])
-    return parser.get_parsed_content("network_def").eval()
+        network.load_state_dict(torch.load(weights, weights_only=True)["model"])
+    return network
 
 
 def _weights(bundle: Bundle, folder: Path, shape: tuple[int, ...]) -> Path:
