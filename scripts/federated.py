@@ -49,7 +49,7 @@ def main(
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     place = Path(output)
-    sizes = split_labels(Path(data), place / "sites")
+    sizes = split_labels(Path(data), place)
     logger.info("cases: %s", sizes)
     settings = {"val_interval": rounds * local_epochs + 1, **settings}
     names = [runs] if isinstance(runs, str) else list(runs)
@@ -67,7 +67,7 @@ def split_labels(data: Path, target: Path) -> dict[str, dict[str, int]]:
 
     Args:
         data: Folder with the data set.
-        target: Folder that gets a folder a site.
+        target: Folder that gets the folders of :func:`place_of`.
 
     Returns:
         By site and section, how many cases.
@@ -92,9 +92,19 @@ def split_labels(data: Path, target: Path) -> dict[str, dict[str, int]]:
             for lists in found.values():
                 lists[section] = cases
     for site, lists in found.items():
-        (target / site).mkdir(parents=True, exist_ok=True)
-        (target / site / "dataset.json").write_text(json.dumps(lists))
+        place_of(target, site).mkdir(parents=True, exist_ok=True)
+        (place_of(target, site) / "dataset.json").write_text(json.dumps(lists))
     return {site: {section: len(cases) for section, cases in lists.items()} for site, lists in found.items()}
+
+
+def place_of(folder: Path, site: str) -> Path:
+    """Folder of a site's data set; that of the pooled set is no site's.
+
+    Args:
+        folder: Of all.
+        site: Name.
+    """
+    return folder / ("sites" if site in LACKS else "whole") / site
 
 
 def train(
@@ -104,7 +114,7 @@ def train(
 
     Args:
         bundle: Folder of the bundle.
-        place: Folder with ``sites/``; gets a folder for the run.
+        place: Folder with the data sets; gets a folder for the run.
         run: Name.
         sites: Which take part.
         rounds: Rounds.
@@ -125,7 +135,7 @@ def train(
             site,
             rounds,
             local_epochs,
-            dataset_dir=str(place / "sites" / site),
+            dataset_dir=str(place_of(place, site)),
             ckpt_dir=str(place / run / site),
             output_dir=str(place / run / "eval"),
             unlabelled_tasks=[LACKS[site]] if site in LACKS else [],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import math
 
 import pytest
@@ -101,6 +103,26 @@ def test_what_a_client_cannot_have_is_refused(tmp_path):
     edit_datalist(tmp_path / "classes", lambda c: [case.pop("label_cls") for case in c["training"]])
     with pytest.raises(DataError, match=r"no training case has a label\n"):
         client(bundle, tmp_path, "classes", unlabelled_tasks=["seg", "cls"])
+
+
+def test_the_simulation_gives_each_site_its_labels_and_all_the_same_test(tmp_path):
+    spec = importlib.util.spec_from_file_location("federated", ROOT / "scripts" / "federated.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    write_datalist(tmp_path / "data", patients=9, images_each=2)
+    edit_datalist(tmp_path / "data", lambda c: c.update(test=[c["training"].pop() for _ in range(4)]))
+    sizes = script.split_labels(tmp_path / "data", tmp_path)
+    assert sizes["pooled"] == {"training": 10, "validation": 4, "test": 4}
+    lists = {name: json.loads((script.place_of(tmp_path, name) / "dataset.json").read_text()) for name in sizes}
+    for section in ("training", "validation"):
+        assert not any("label_cls" in case for case in lists["masks"][section])
+        assert not any("label_seg" in case for case in lists["classes"][section])
+        patients = [{case["patient_id"] for case in lists[name][section]} for name in LACKS]
+        assert not patients[0] & patients[1]
+        assert lists["pooled"][section] == lists["masks"][section] + lists["classes"][section]
+    tests = [lists[name]["test"] for name in sizes]
+    assert all(one == tests[0] for one in tests)
+    assert all({"label_seg", "label_cls"} <= set(case) for case in tests[0])
 
 
 def test_the_average_by_hand():
