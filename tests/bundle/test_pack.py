@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -35,8 +36,10 @@ NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packed")
+    torch.save({"model": {"a": torch.ones(2)}}, folder / "model.pt")
     for name in NAMES:
-        pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name)
+        weights = folder / "model.pt" if name == "acsnet_busi" else None
+        pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name, weights)
     return {name: folder / name for name in NAMES}
 
 
@@ -60,6 +63,26 @@ def test_a_packed_folder_is_complete_and_has_no_findings(packed, name):
     packages = json.loads((folder / "configs" / "metadata.json").read_text())["required_packages_version"]
     assert "monai-mtl" not in packages
     assert {"pytorch-ignite", "pydicom", "safetensors"} <= set(packages)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_flipped_bit_in_any_config_or_code_file_is_refused_by_name(packed, name):
+    folder, places = packed[name], random.Random(0)
+    files = [path for part in ("configs", "scripts") for path in (folder / part).rglob("*") if path.is_file()]
+    assert len(files) > 80
+    assert {".py", ".json", ".conf", ".html"} <= {path.suffix for path in files}
+    refused = []
+    for path in files:
+        whole = path.read_bytes()
+        changed = bytearray(whole)
+        changed[places.randrange(len(whole))] ^= 1 << places.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(ConfigError, match="is not what its MANIFEST") as raised:
+            check_manifest(folder)
+        refused.append(raised.value.where == [f"changed: {path.relative_to(folder).as_posix()}"])
+        path.write_bytes(whole)
+    assert refused == [True] * len(files)
+    assert check_manifest(folder) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +115,8 @@ def reports(packed, tmp_path_factory) -> list[dict]:
     other = Path(shutil.copytree(packed["acsnet_busi"], folder / "acsnet_busi"))
     version = other / "scripts" / "monai_mtl" / "__init__.py"
     version.write_text('__version__ = "9.9.9"\n')
-    small = {**SMALL_RUNS["acsnet_busi"], "max_epochs": 1, "val_interval": 1}
+    short = {"max_epochs": 1, "val_interval": 1}
+    small = {**SMALL_RUNS["acsnet_busi"], **short}
     images = folder / "images"
     images.mkdir()
     for path in sorted((packed["acsnet_busi"] / "sample_data" / "images").iterdir())[:2]:
@@ -114,6 +138,16 @@ def reports(packed, tmp_path_factory) -> list[dict]:
             "kind": "infer",
             "settings": {**size, "checkpoint": f"{acsnet}/models/model.pt"},
         },
+        *(
+            {
+                "folder": str(packed[name]),
+                "configs": ["train"],
+                "kind": "train",
+                "settings": {**SMALL_RUNS[name], **short},
+            }
+            for name in NAMES
+            if name != "acsnet_busi"
+        ),
     ]
     (folder / "jobs.json").write_text(json.dumps(jobs))
     elsewhere = folder / "elsewhere"
@@ -128,12 +162,14 @@ def reports(packed, tmp_path_factory) -> list[dict]:
 
 def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(packed, reports):
     folder = packed["acsnet_busi"]
-    assert [report["missing"] for report in reports] == [[], [], [], []]
+    assert [report["missing"] for report in reports] == [[]] * (len(NAMES) + 3)
+    assert all((packed[name] / "models" / "model.pt").is_file() for name in NAMES)
     assert all(report["modules"] > 50 for report in reports)
-    assert (folder / "models" / "model.pt").is_file()
     assert json.loads((folder / "eval" / "metrics.json").read_text())
     assert len(list((folder / "predictions").glob("*_mask.png"))) == 2
-    assert check_manifest(folder) == [], "what a run writes is no change of the bundle"
+    assert check_manifest(folder) == ["models/model.pt"], "retrained; what else a run writes is no change"
+    with pytest.raises(ConfigError, match=r"is older than model\.pt"):
+        read_weights(folder / "models" / "model.safetensors")
     (folder / "eval" / "report.html").unlink()  # a page of a run is no part of a bundle, and pages are not looked into
     assert [one.text() for one in audit(folder)] == []
 
@@ -141,8 +177,26 @@ def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(pack
 def test_two_versions_of_the_code_live_in_one_process(reports):
     from monai_mtl import __version__
 
-    assert [report["version"] for report in reports] == [__version__] * 3 + ["9.9.9"]
-    assert [report["elsewhere"] for report in reports] == [[], [], [], []]
+    versions = [report["version"] for report in reports]
+    assert versions == [__version__] * 3 + ["9.9.9"] + [__version__] * (len(NAMES) - 1)
+    assert [report["elsewhere"] for report in reports] == [[]] * len(versions)
+
+
+def test_a_payload_in_the_weights_of_a_packed_folder_does_not_run(packed, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    folder = Path(shutil.copytree(packed["acsnet_busi"], tmp_path / "acsnet_busi"))
+    torch.save({"model": Payload()}, folder / "models" / "model.pt")
+    assert ["models/model.pt" in one.text() for one in audit(folder)] == [True]
+    with pytest.raises(ConfigError, match="holds no weights"):
+        read_weights(folder / "models" / "model.pt")
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "holds no weights" in done.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture
