@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel
 import numpy as np
@@ -47,6 +47,6 @@ def _affine(meta: Mapping[str, Any]) -> np.ndarray:
     """Of voxels ``(x, y, 0)`` in millimetres, x to the right, y to the front, as in NIfTI."""
     path = Path(str(meta["filename_or_obj"]))
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        return np.asarray(nibabel.load(path).affine)
+        return np.asarray(cast("nibabel.Nifti1Image", nibabel.load(path)).affine)
     spacing = np.nan_to_num(np.asarray(meta["spacing"], float).reshape(-1), nan=1.0)
     return TO_RAS @ np.diag([*spacing, 1.0, 1.0])

@@ -120,7 +120,7 @@ def broken_files(folder: Path) -> dict[str, tuple[str, Path, str]]:
     mammogram = folder / "mammogram.dcm"
     _write_dicom(mammogram, np.zeros((64, 48), np.uint8), "MG")
     return {
-        "a text called .png": ("hds_inbreast", text, "text.png"),
+        "a text called .png": ("hds_inbreast", text, "not an image"),
         "half a PNG": ("acsnet_busi", cut, "truncated"),
         "a picture in colours": ("hds_inbreast", Path(colours), "colour"),
         "a CT": ("hds_inbreast", Path(ct), "modality CT"),
