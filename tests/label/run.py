@@ -26,7 +26,6 @@ from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_
 LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
 NO_WEIGHTS = "acsnet_busi"
 """Ships none."""
-DATA = {name: f"MONAI Label, {name}" for name in BUNDLES}
 
 
 def pack(packer: str, folder: Path) -> list[Path]:
@@ -90,17 +89,21 @@ def ask(server: Server, model: str, image: str, size: tuple[int, int] | None = N
     return reply
 
 
+def compare(reply: Answer, model: str, bundle: Path, image: Path) -> None:
+    """The server's mask and that of MONAI's own run."""
+    wanted, mask = reference(bundle, image), reply.mask
+    levels = wanted // max(1, wanted.max() // max(1, mask.max()))  # ours writes one lesion as 255
+    # bundle run lays the weights out for speed, so the last bits of the logits differ.
+    share = float((levels == mask).mean()) if levels.shape == mask.shape else 0.0
+    told = f"{model}: the mask is that of monai.bundle run ({(mask > 0).mean():.3f} of the image)"
+    check(told, share > 0.99, f"equal in {share:.4f}")
+
+
 def check_formats(server: Server, model: str, sample: Sample, bundle: Path) -> None:
     """PNG against MONAI's own run; NIfTI and DICOM of the same pixels against PNG."""
     path = server.studies / f"{sample.png}.png"
     reply = ask(server, model, sample.png, Image.open(path).size)
-    wanted = attempt(f"{model}: monai.bundle run", reference, bundle, path)
-    if wanted is not None and reply.status == 200:
-        levels = wanted // max(1, wanted.max() // max(1, reply.mask.max()))  # ours writes one lesion as 255
-        # bundle run lays the weights out for speed, so the last bits of the logits differ.
-        share = float((levels == reply.mask).mean())
-        told = f"{model}: the mask is that of monai.bundle run ({(reply.mask > 0).mean():.3f} of the image)"
-        check(told, levels.shape == reply.mask.shape and share > 0.99, f"equal in {share:.4f}")
+    attempt(f"{model}: monai.bundle run", compare, reply, model, bundle, path)
     for other in sample.others:
         same = ask(server, model, other)
         equal = same.status == reply.status == 200 and np.array_equal(same.mask, reply.mask)
@@ -132,7 +135,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 def check_training(server: Server, model: str, sample: Sample) -> None:
     """Two trainings on pictures with masks and nothing else; each must leave other weights, which are then used."""
-    weights = server.models / model / "models" / "model.pt"
+    weights, path = server.models / model / "models" / "model.pt", server.studies / f"{sample.png}.png"
     for name, mask in sample.labelled.items():
         server.save_label(name, mask)
     before, reply = read_weights(weights), server.infer(model, sample.png)
@@ -148,11 +151,12 @@ def check_training(server: Server, model: str, sample: Sample) -> None:
         old, new = (one.params.get("classification", {}).get("probabilities") for one in (reply, again))
         check(f"{model}: the new weights answer: {new}", again.status == 200 and new != old, again.params)
         before, reply = after, again
+    attempt(f"{model}: monai.bundle run", compare, reply, model, server.models / model, path)
     for name in sample.labelled:
         server.remove_label(name)
 
 
-def check_errors(server: Server, folder: Path, sample: Sample) -> None:
+def check_errors(server: Server, folder: Path, sample: Sample, colours: str) -> None:
     """Each error says why, and the server answers afterwards."""
     before = server.infer("hds_inbreast", sample.png)
     nowhere = server.infer("hds_inbreast", "nowhere")
@@ -166,6 +170,9 @@ def check_errors(server: Server, folder: Path, sample: Sample) -> None:
         text = str(reply.params.get("detail"))
         first = text.splitlines()[0] if text else ""
         check(f"{what}: {status}, {first[-110:]}", reply.status == status and reason in text, (reply.status, text))
+    mixed = server.batch("hds_inbreast", [sample.png, colours])
+    text = str(mixed.params.get("detail"))
+    check(f"a batch with such a picture: {mixed.status}", mixed.status == 422 and "colour" in text, text)
     empty = server.train("hds_inbreast", True)
     text = str(empty.params.get("detail"))
     check(f"training without a mask: {empty.status}, {text[:60]!r}", empty.status == 422 and "no cases" in text, text)
@@ -184,6 +191,7 @@ def main() -> int:
         (studies := folder / "studies").mkdir()
         (packed := folder / "packed").mkdir()
         bundles, samples, real = pack(packer, packed), write_studies(studies), real_mammograms(studies)
+        mammogram, colours = samples["hds_inbreast"], samples["ynet_biopsy"].png
         found = subprocess.run(
             [sys.executable, "-c", "import monai_mtl"], env=environment(folder), cwd=folder, stderr=subprocess.DEVNULL
         )
@@ -197,13 +205,14 @@ def main() -> int:
                     attempt(f"real mammogram {image}", ask_real, server, image)
                 if not real:
                     tell("note  no real mammograms: MONAI_MTL_DATA names no folder with cbis_ddsm_dicom_mg")
-                attempt("errors", check_errors, server, folder / "broken", samples["hds_inbreast"])
+                attempt("errors", check_errors, server, folder / "broken", mammogram, colours)
                 for model, sample in samples.items():
                     attempt(f"{model}: batch", check_batch, server, model, sample)
                     attempt(f"{model}: training", check_training, server, model, sample)
-                attempt("errors after training", check_errors, server, folder / "again", samples["hds_inbreast"])
+                attempt("errors after training", check_errors, server, folder / "again", mammogram, colours)
             finally:
-                shutil.copy(folder / "server.log", Path(tempfile.gettempdir()) / "monailabel_server.log")
+                kept = shutil.copy(folder / "server.log", Path(tempfile.gettempdir()) / "monailabel_server.log")
+                tell(f"note  the server's log: {kept}")
         check("the server is stopped", not server.alive())
     return exit_code()
 

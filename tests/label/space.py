@@ -14,15 +14,16 @@ __all__ = ["check_space"]
 
 
 def check_space(server: Server, model: str, image: str) -> None:
-    """Ask for NRRD, as 3D Slicer does, and compare both files' places as ITK reads them."""
-    reply = server.infer(model, image, result_extension=".nrrd")
+    """Ask for NRRD, as 3D Slicer and OHIF do, and for NIfTI; compare both files' places as ITK reads them."""
     path = next(server.studies.glob(f"{image}.*"))
-    with tempfile.TemporaryDirectory() as folder:
-        mask = Path(folder) / "mask.nrrd"
-        mask.write_bytes(reply.file)
-        places = [place(path), place(mask)]
-    close = all(np.allclose(a, b, atol=1e-3) for a, b in zip(*places, strict=True))
-    check(f"{model}, {image}: a mask in NRRD lies where the image lies", reply.status == 200 and close, places)
+    for suffix in (".nrrd", ".nii.gz"):
+        reply = server.infer(model, image, result_extension=suffix)
+        with tempfile.TemporaryDirectory() as folder:
+            mask = Path(folder) / f"mask{suffix}"
+            mask.write_bytes(reply.file)
+            places = [place(path), place(mask)]
+        close = all(np.allclose(a, b, atol=1e-3) for a, b in zip(*places, strict=True))
+        check(f"{model}, {image}: a mask in {suffix} lies where the image lies", reply.status == 200 and close, places)
 
 
 def place(path: Path) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ class Sample:
     Args:
         png: Name of a picture.
         others: Names of the same pixels in other formats.
-        labelled: Names of pictures for training, with their masks.
+        labelled: Names of pictures for training, with their masks: one in NIfTI, the others as the bundle has them.
     """
 
     png: str
@@ -59,6 +59,8 @@ def _sample(bundle: str, folder: Path) -> Sample:
         picture = source / case["image"]
         shutil.copy(picture, folder)
         labelled[picture.stem] = source / case["label_seg"]
+    first = next(iter(labelled))
+    labelled[first] = _as_slicer_saves(labelled[first], folder.parent / f"{first}.nii.gz")
     array = np.asarray(Image.open(source / chosen[1]["image"]))[:ROWS]
     name = f"{bundle}_same"
     Image.fromarray(array).save(folder / f"{name}_png.png")
@@ -69,6 +71,13 @@ def _sample(bundle: str, folder: Path) -> Sample:
         _write_dicom(folder / f"{name}_dcm.dcm", grey, modality)
         others = [f"{name}_nii", f"{name}_dcm"]
     return Sample(f"{name}_png", others, labelled)
+
+
+def _as_slicer_saves(mask: Path, path: Path) -> Path:
+    """The mask of a picture as a slice, which is how a viewer of volumes holds pictures too."""
+    array = (np.asarray(Image.open(mask)) > 0).astype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(array.T[..., None], np.diag([-1.0, -1.0, 1.0, 1.0])), path)
+    return path
 
 
 def _write_nifti(path: Path, grey: np.ndarray) -> None:
