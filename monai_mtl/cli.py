@@ -14,8 +14,9 @@ from typing import Any
 
 import fire
 
+from .bundle.explain import explained
 from .cli_settings import bundle_folder
-from .errors import MonaiMtlError, RunError, own_error
+from .errors import RunError
 from .verbs.about import info, list_bundles
 from .verbs.data import check
 from .verbs.reports import compare, report
@@ -131,8 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0 if {"--help", "-h"} & set(words) else left.code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except (MonaiMtlError, RuntimeError, ValueError, OSError) as error:
-        ours = own_error(error)
+    except Exception as error:
+        ours = explained(error)
         if ours is None:
             raise
         if "--debug" in given:
