@@ -17,6 +17,8 @@ from tqdm import tqdm
 from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
 from ..errors import MonaiMtlError, RunError
+from ..outputs.lesion_list import lesion_entries, spacing_entry
+from ..outputs.lesions import find_lesions
 from ..outputs.overlay import contact_sheet, draw_case
 from ..outputs.result_json import provenance, write_json
 from .dicom_files import DicomFiles
@@ -126,15 +128,20 @@ class PredictionWriter:
         # Arrays of MONAI have x first, pictures have rows first.
         mask = np.asarray(output["pred"], dtype=np.uint8).T
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
-        source = Path(case["image"].meta["filename_or_obj"])
-        grey, _ = MedicalReader(frame=int(case["image"].meta.get("frame", 0))).get_data([source])
-        dicom = self._dicom.write(case, mask, output["result"], self._model, target)
+        meta = case["image"].meta
+        source = Path(meta["filename_or_obj"])
+        grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
+        spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
+        numbers, lesions = find_lesions(mask, spacing)
+        dicom = self._dicom.write(case, numbers, lesions, output["result"], self._model, target)
         files |= dicom["files"]
         result = {
             "case_id": case["case_id"],
             "image": source.name,
             **output["result"],
             "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
+            "spacing": spacing_entry(spacing, str(meta.get("spacing_source", "none"))),
+            "lesions": lesion_entries(numbers, lesions, probability),
             "files": {kind: path.name for kind, path in files.items()},
             **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,
