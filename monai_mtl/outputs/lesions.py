@@ -65,7 +65,7 @@ def find_lesions(
     across, down = (float(side) for side in spacing_xy)
     lesions = []
     for number, (rows, columns) in enumerate(find_objects(numbered), 1):
-        coords = np.argwhere(numbered[rows, columns] == number) + (rows.start, columns.start)
+        coords = np.argwhere(numbered[rows, columns] == number) + np.array([rows.start, columns.start])
         count, separate = len(coords), 1 if number <= most else len(sizes) - most
         outline = _outline(coords) if separate == 1 else np.full((1, 2), math.nan)
         y, x = coords.mean(axis=0).tolist()
