@@ -34,7 +34,7 @@ def audit(path: str, json: bool = False, allow: str | None = None) -> int:
     return 1 if found else 0
 
 
-def pack(bundle: str, out: str, weights: str | None = None, weights_url: str | None = None) -> int:
+def pack(bundle: str, out: str, weights: str | None = None, weights_url: str | None = None, json: bool = False) -> int:
     """Write a bundle as a folder of its own, with its code, for the model zoo and MONAI Label.
 
     Args:
@@ -42,6 +42,7 @@ def pack(bundle: str, out: str, weights: str | None = None, weights_url: str | N
         out: Folder to write.
         weights: Weights to bring; by default those of the bundle's models/ that ship with it.
         weights_url: Address at which large files will be found, for large_files.yml.
+        json: Print the result as JSON.
 
     Returns:
         Exit code.
@@ -55,7 +56,10 @@ def pack(bundle: str, out: str, weights: str | None = None, weights_url: str | N
 
     given = Path(weights) if weights else None
     notes = pack_bundle(bundle_folder(str(bundle)), Path(str(out)), given, weights_url)
-    _write(*(f"note: {note}" for note in notes), str(out))
+    if json:
+        _write(json_format.dumps({"packed": str(out), "notes": list(notes)}, indent=4))
+    else:
+        _write(*(f"note: {note}" for note in notes), str(out))
     return 0
 
 

@@ -73,7 +73,14 @@ def test_segmentation_and_report_stand_beside_the_mask_and_in_the_json(predict, 
     assert result == summary["results"][0]
     assert "dicom_not_written" not in result
     written = {path.name for path in output.iterdir()}
-    assert written == {*result["files"].values(), "a.json", "results.json", "overview.png"}
+    assert written == {
+        *result["files"].values(),
+        "a.json",
+        "results.json",
+        "overview.png",
+        "report.html",
+        "report.json",
+    }
     mask = np.asarray(Image.open(output / "a_mask.png"))
     assert 0 < (mask > 0).sum() < mask.size
     segmentation = highdicom.seg.segread(output / "a_seg.dcm")
