@@ -10,12 +10,16 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import fire
 
-from .cli_settings import bundle_folder
-from .errors import MonaiMtlError, RunError, own_error
+from .bundle.explain import explained
+from .bundle.running import noting, shown
+from .cli_settings import bundle_folder, command_words
+from .errors import RunError
 from .verbs.about import info, list_bundles
 from .verbs.data import check
 from .verbs.reports import compare, report
@@ -39,6 +43,7 @@ def infer(
     backend: str = "torch",
     precision: str = "auto",
     recipe: str | None = None,
+    json: bool = False,
     **settings: Any,
 ) -> int:
     """Predict images with reading, network and writing at the same time; the files are those of inference.json.
@@ -52,6 +57,7 @@ def infer(
         precision: auto, fp32, bf16, fp16; with openvino also int8.
         recipe: Name of an overlay on inference.json in the bundle's configs; shipped_inference takes the weights that
             come with the bundle, where there are any.
+        json: Print what was made as JSON; all else goes to stderr.
         **settings: Overrides of inference.json, such as --image_size "[256, 128]".
 
     Returns:
@@ -60,9 +66,19 @@ def infer(
     from .predictor import Predictor
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    predictor = Predictor(bundle_folder(bundle), weights, backend, precision, recipe=recipe, **settings)
     several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
-    return RunError.exit_code if predictor.run(several, str(output))["failed"] else 0
+    options = {"weights": weights, "backend": backend, "precision": precision, "recipe": recipe, **settings}
+    usual = {"weights": None, "backend": "torch", "precision": "auto", "recipe": None}
+    given = {name: value for name, value in options.items() if name not in usual or value != usual[name]}
+    words = command_words("infer", bundle, {"input": several, "output": output, **given})
+    with noting(words), redirect_stdout(sys.stderr if json else sys.stdout):
+        predictor = Predictor(bundle_folder(bundle), weights, backend, precision, recipe=recipe, **settings)
+        summary = predictor.run(several, str(output))
+    if json:
+        files = {name: str(Path(str(output)) / name) for name in ("results.json", "report.html", "overview.png")}
+        made = {"command": shown(words), "done": len(summary["results"]), "failed": summary["failed"], "files": files}
+        sys.stdout.write(json_format.dumps(made, indent=4) + "\n")
+    return RunError.exit_code if summary["failed"] else 0
 
 
 def export(
@@ -72,6 +88,7 @@ def export(
     backend: str = "onnx",
     precision: str = "fp32",
     recipe: str | None = None,
+    json: bool = False,
     **settings: Any,
 ) -> int:
     """Write a trained network as ONNX or OpenVINO beside its weights, if labelled images show that it answers alike.
@@ -83,6 +100,7 @@ def export(
         backend: onnx or openvino.
         precision: fp32; with openvino also bf16 or int8.
         recipe: Name of an overlay on train.json that the weights were trained with, such as cdd_cesm.
+        json: Print the files, and what was judged, as JSON; all else goes to stderr.
         **settings: Overrides of train.json that the weights were trained with, such as --image_size "[256, 128]".
 
     Returns:
@@ -91,8 +109,14 @@ def export(
     from .exporting import export_bundle
 
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
-    path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, recipe=recipe, **settings)
-    sys.stdout.write(f"{path}\njudged: {path.with_suffix('.json')}\n")
+    with redirect_stdout(sys.stderr if json else sys.stdout):
+        path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, recipe=recipe, **settings)
+    judged = path.with_suffix(".json")
+    if json:
+        content = json_format.loads(judged.read_text(encoding="utf-8"))
+        sys.stdout.write(json_format.dumps({"export": str(path), "judged": content}, indent=4) + "\n")
+    else:
+        sys.stdout.write(f"{path}\njudged: {judged}\n")
     return 0
 
 
@@ -131,8 +155,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0 if {"--help", "-h"} & set(words) else left.code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except (MonaiMtlError, RuntimeError, ValueError, OSError) as error:
-        ours = own_error(error)
+    except Exception as error:
+        ours = explained(error)
         if ours is None:
             raise
         if "--debug" in given:

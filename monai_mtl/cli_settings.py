@@ -12,7 +12,7 @@ from .bundle.settings import check_settings, did_you_mean, merged
 from .errors import ConfigError
 from .registry import find_bundles
 
-__all__ = ["bundle_folder", "config_files", "reading_of", "refuse_unknown", "study_settings"]
+__all__ = ["bundle_folder", "command_words", "config_files", "reading_of", "refuse_unknown", "study_settings"]
 
 QUICK = {"max_epochs": 4, "val_interval": 2}
 """Settings of a study that only shows that all works."""
@@ -96,6 +96,21 @@ def reading_of(bundle: str, data: str) -> dict[str, Any]:
     node = parser["datalist"]
     names = [name for name in node if not name.startswith("_") and name not in ("dataset_dir", "output_dir", "check")]
     return {name: parser.get_parsed_content(f"datalist#{name}") for name in names}
+
+
+def command_words(verb: str, bundle: str, options: Mapping[str, Any]) -> list[str]:
+    """Words of a command, to be told in a report.
+
+    Args:
+        verb: Such as ``infer``.
+        bundle: As it was named.
+        options: Those that were given, by name.
+
+    Example:
+        >>> command_words("infer", "hds_inbreast", {"input": "a.png", "image_size": [256, 128]})
+        ['monai-mtl', 'infer', 'hds_inbreast', '--input', 'a.png', '--image_size', '[256, 128]']
+    """
+    return ["monai-mtl", verb, bundle, *(str(word) for name, v in options.items() for word in (f"--{name}", v))]
 
 
 def refuse_unknown(arguments: Mapping[str, Any], function: Any) -> None:

@@ -36,13 +36,13 @@ class Precision:
             worth it for long runs only.
 
     Raises:
-        ConfigError: If the name is unknown, or float16 is asked for on a CPU.
+        ConfigError: If the name is unknown, there is no such device, or float16 is asked for on a CPU.
     """
 
     def __init__(self, name: str = "auto", device: torch.device | str = "cpu", compile: bool = False) -> None:
         if name not in PRECISIONS:
             raise ConfigError(f"unknown precision '{name}'", expected=", ".join(PRECISIONS), fix="--precision auto")
-        self.device, self.compile = torch.device(device), compile
+        self.device, self.compile = _device(device), compile
         on_gpu = self.device.type == "cuda"
         if name == "fp16" and not on_gpu:
             raise ConfigError("precision fp16 needs a GPU", fix="--precision auto")
@@ -93,3 +93,18 @@ class Precision:
         if self.compile:
             network.compile()
         return network
+
+
+def _device(name: torch.device | str) -> torch.device:
+    """The device, if it is here."""
+    here = "--device cpu" + (
+        f", or --device cuda:0 to cuda:{count - 1}" if (count := torch.cuda.device_count()) else ""
+    )
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"there is no kind of device '{name}'", expected="cpu, cuda or cuda:0", fix=here) from error
+    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < count):
+        found = f"{count} here" if torch.cuda.is_available() else "no CUDA GPU that PyTorch can use here"
+        raise ConfigError(f"device {name} was asked for, and there is {found}", fix=here)
+    return device

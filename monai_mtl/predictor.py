@@ -95,6 +95,7 @@ class Predictor:
         if len(writers) != 1:
             raise ConfigError(f"{len(writers)} handlers of {bundle} write predictions", expected="one PredictionWriter")
         self._writer = writers[0]
+        self._writer.page.device = str(self.device)
         start_handlers(handler for handler in handlers if handler is not self._writer)
         self.network.eval()
         if exported:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .bundle.run_folder import OccupiedFolder
 from .bundle.running import run_configs
 from .errors import ConfigError
 from .metrics import CaseTable
@@ -100,8 +101,14 @@ def perform(bundle: Path, run: Run, output: Path) -> CaseTable:
         Scores of the test cases.
 
     Raises:
-        ConfigError: If the folder holds the same run with other settings or data, or was not made by a study.
+        ConfigError: If the folder holds the same run with other settings or data, was not made by a study, or another
+            study is at this run.
     """
+    with OccupiedFolder(output, run.name):
+        return _perform(bundle, run, output)
+
+
+def _perform(bundle: Path, run: Run, output: Path) -> CaseTable:
     folder = output / run.name
     identity = _identity(bundle, run, output.resolve())
     if (folder / DONE).is_file():

@@ -138,6 +138,22 @@ def test_an_export_needs_weights_and_labelled_images(tmp_path, capsys):
     assert "error: openvino has no precision 'fp64'" in err
 
 
+def test_exports_and_packed_folders_are_also_told_as_json(tmp_path, capsys, monkeypatch):
+    def made(*words, **settings):
+        sys.stdout.write("a bar of a library\n")
+        (tmp_path / "model_onnx_fp32.json").write_text('{"gate": {"images": 66}}')
+        return tmp_path / "model_onnx_fp32.onnx"
+
+    monkeypatch.setattr("monai_mtl.exporting.export_bundle", made)
+    code, out, err = run(capsys, "export", "hds_inbreast", "--json")
+    told = {"export": str(tmp_path / "model_onnx_fp32.onnx"), "judged": {"gate": {"images": 66}}}
+    assert (code, json.loads(out)) == (0, told)
+    assert "a bar of a library" in err
+    monkeypatch.setattr("monai_mtl.bundle.pack.pack_bundle", lambda *words: ["no weights"])
+    code, out, _ = run(capsys, "pack", "hds_inbreast", "--out", tmp_path / "out", "--json")
+    assert (code, json.loads(out)) == (0, {"packed": str(tmp_path / "out"), "notes": ["no weights"]})
+
+
 def test_bundles_are_listed_without_torch_in_less_than_a_second():
     code = (
         "import resource, sys, monai_mtl.cli as cli\n"

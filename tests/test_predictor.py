@@ -59,8 +59,12 @@ def test_the_files_are_those_of_a_run_of_the_config(images, weights, predictor, 
         parser.get_parsed_content("evaluator").run()
     summary = predictor.run(images, tmp_path / "own")
     expected, found = files(tmp_path / "run"), files(tmp_path / "own")
-    assert len(expected) == 2 + 2 * 4
-    assert {name for name in expected if expected[name] != found.get(name)} == set()
+    assert len(expected) == 4 + 2 * 4
+    # The report says when, how long and with which command.
+    assert {name for name in expected if expected[name] != found.get(name)} == {"report.html", "report.json"}
+    one, other = (json.loads(place["report.json"]) for place in (expected, found))
+    assert one.pop("ran")["data_sha256"] == other.pop("ran")["data_sha256"]
+    assert one == other
     assert set(found) == set(expected)
     assert summary == json.loads(found["results.json"])
     assert [one["case_id"] for one in summary["failed"]] == ["b"]

@@ -181,6 +181,15 @@ def test_the_command_performs_the_runs_and_tells_where_the_table_is(monkeypatch,
             main([verb[0], str(BUNDLE), "--quick", "--draws", "5", "--output", str(tmp_path / verb[0]), *verb[1:]])
         assert left.value.code == 0
         assert f"table: {Path(tmp_path, verb[0], 'table.md')}" in capsys.readouterr().out
+        asked_in_words = list(asked)
+        with pytest.raises(SystemExit) as left:
+            main(
+                [verb[0], str(BUNDLE), "--quick", "--draws", "5", "--output", str(tmp_path / "2"), *verb[1:], "--json"]
+            )
+        assert left.value.code == 0
+        (table,) = json.loads(capsys.readouterr().out)["tables"].values()
+        assert table == json.loads((tmp_path / verb[0] / "table.json").read_text())
+        asked[:] = asked_in_words
     assert [run.name for run in asked] == ["fold_0", "fold_2", "full", "cls_ds", "multitask", "seg_ds"]
     assert asked[0].settings["named_split"] is False
     assert asked[0].overlays == ("demo.json",)

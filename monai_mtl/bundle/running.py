@@ -13,7 +13,7 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
-__all__ = ["plain_command", "run_configs", "running_command", "short_path", "shown"]
+__all__ = ["noting", "plain_command", "run_configs", "running_command", "short_path", "shown"]
 
 PLAIN = ("python", "-m", "monai.bundle", "run")
 _noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
@@ -66,7 +66,7 @@ def run_configs(files: Sequence[Path], settings: Mapping[str, Any], own_logging:
         bundle_root=str(configs.parent),  # the plain command finds it by its --config_file
         **settings,
     )
-    with _note(plain_command(files, settings)), warnings.catch_warnings():
+    with noting(plain_command(files, settings)), warnings.catch_warnings():
         # MONAI makes every reader it knows for each LoadImaged, and this one complains of a missing GPU.
         warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
         workflow.initialize()
@@ -76,7 +76,7 @@ def run_configs(files: Sequence[Path], settings: Mapping[str, Any], own_logging:
 
 
 def running_command() -> list[str] | None:
-    """Words of the plain command that this process runs or stands for; None in a program of another kind."""
+    """Words of the command that this process runs or stands for; None in a program of another kind."""
     if _noted.get() is None and "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
         return [*PLAIN, *sys.argv[2:]]
     return _noted.get()
@@ -89,7 +89,12 @@ def short_path(path: Path) -> str:
 
 
 @contextmanager
-def _note(words: list[str]) -> Iterator[None]:
+def noting(words: list[str]) -> Iterator[None]:
+    """Make a command the one that :func:`running_command` gives within a block.
+
+    Args:
+        words: Of the command.
+    """
     token = _noted.set(words)
     try:
         yield

@@ -15,7 +15,8 @@ from types import TracebackType
 
 from monai.bundle import ConfigParser
 
-from ..errors import ConfigError, own_error
+from ..errors import ConfigError
+from .explain import explained
 from .root import option_values
 from .settings import check_settings
 
@@ -66,7 +67,7 @@ def _prepare_command_line() -> None:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    ours = own_error(error)
+    ours = explained(error)
     # torch.distributed puts another stream in place of sys.stderr and drops it when this hook exits.
     stream = sys.__stderr__ or sys.stderr
     if isinstance(error, KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from torch import Tensor
 from ..data.hashes import file_sha256
 from ..errors import ConfigError, MissingError
 
-__all__ = ["read_weights", "ship_weights"]
+__all__ = ["read_tensors", "read_weights", "ship_weights"]
 
 SETTINGS = "settings"
 FACTS = "facts"
 """The one key of the metadata of a safetensors file: their order changes from run to run."""
 SOURCE = "source_sha256"
+OTHER = "name another file, or copy it again from where it came"
 
 
 def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -34,26 +36,56 @@ def read_weights(path: PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         MissingError: If there is no such file.
-        ConfigError: If it holds no tensors by name, or is a safetensors file that was made from another file than the
-            one of its name beside it: the training has gone on since.
+        ConfigError: If it is damaged or holds no tensors by name, or is a safetensors file that was made from another
+            file than the one of its name beside it: the training has gone on since.
     """
     file = Path(path)
     if not file.is_file():
         raise MissingError(f"no weights at {file}", fix="train first, or name another file")
-    try:
-        if file.suffix == ".safetensors":
+    if file.suffix == ".safetensors":
+        try:
             with safe_open(file, framework="pt") as opened:
                 facts = json.loads((opened.metadata() or {}).get(FACTS, "{}"))
                 state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (not a dict)
-            _refuse_stale(file, facts.get(SOURCE))
-            return state, facts.get(SETTINGS, {})
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, SafetensorError) as error:
-        raise ConfigError(f"{file} holds no weights: {str(error)[:200]}", fix="name another file") from error
+        except (RuntimeError, OSError, ValueError, SafetensorError) as error:
+            raise ConfigError(f"{file} holds no weights: {str(error)[:200]}", fix=OTHER) from error
+        _refuse_stale(file, facts.get(SOURCE))
+        return state, facts.get(SETTINGS, {})
+    content = read_tensors(file)
     found = content.get("model", content) if isinstance(content, dict) else None
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise ConfigError(f"{file} holds no weights by name", fix="name another file")
     return found, content.get(SETTINGS, {}) if found is not content else {}
+
+
+def read_tensors(path: PathLike) -> Any:
+    """Content of a file of ``torch.save`` that holds tensors and plain values alone, after its checksums were compared.
+
+    Args:
+        path: File.
+
+    Raises:
+        ConfigError: If it is damaged, or another kind of file.
+    """
+    try:
+        damaged = _damaged(path)
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # its message tells how to run code from the file
+        what = f"{path} holds no weights: it is no file of torch.save, or holds more than tensors and plain values"
+        raise ConfigError(what, fix=OTHER) from error
+    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{path} holds no weights: {str(error).partition('. ')[0][:200]}", fix=OTHER) from error
+    if damaged:
+        raise ConfigError(f"{path} is damaged: wrong checksum of {damaged}", fix=OTHER)
+    return content
+
+
+def _damaged(path: PathLike) -> str | None:
+    """The first part of an archive whose checksum is wrong, which ``torch.load`` would not notice."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def _refuse_stale(file: Path, source: str | None) -> None:

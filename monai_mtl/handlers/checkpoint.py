@@ -20,7 +20,9 @@ from monai.config import PathLike
 from monai.engines import Workflow
 from torch import nn
 
-from ..errors import RunError
+from ..bundle.explain import fix_of
+from ..bundle.settings import did_you_mean
+from ..errors import ConfigError, RunError
 from ..metrics.comparison import nan_is_worst
 
 __all__ = ["SaveBest", "best_saved", "write_checkpoint"]
@@ -58,8 +60,8 @@ def write_checkpoint(
             _replace(Path(path), {**states, **dict(extra or {}), "settings": dict(settings or {})})
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as a RuntimeError of its archive writer.
-            fix = "free some space; the file of before is as it was"
-            raise RunError(f"{path} could not be written: {str(error).splitlines()[0]}", fix=fix) from error
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise RunError(f"{path} could not be written: {reason}", fix=fix_of(error)) from error
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
@@ -104,6 +106,9 @@ class SaveBest:
         metric: Name of the metric, larger being better; ``None`` is the evaluator's key metric.
         settings: What :class:`WeightsLoader` compares, such as the image size.
         fallback: Name of another metric.
+
+    Raises:
+        ConfigError: At the first validation, if there is no such metric.
     """
 
     def __init__(
@@ -124,6 +129,11 @@ class SaveBest:
     def _save(self, engine: Workflow) -> None:
         metrics = engine.state.metrics
         name = self.metric or engine.state.key_metric_name
+        for wanted in (name, self.fallback):
+            if wanted and wanted not in metrics:
+                fix = did_you_mean(wanted, metrics) or "name one of these"
+                what = f"there is no metric '{wanted}' by which to keep {self.path.name}"
+                raise ConfigError(what, expected=", ".join(metrics), fix=fix)
         second = float(metrics[self.fallback]) if self.fallback else math.nan
         scores = [float(metrics[name]), second]
         if self.fallback and math.isnan(scores[0]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from ..data.formats.content import content_of
 from ..errors import ConfigError, DataError, MonaiMtlError
 from ..outputs.coded_concepts import CodedConcepts
 from ..outputs.dicom_source import read_source
-from ..outputs.lesions import find_lesions
+from ..outputs.lesions import Lesion
 
 __all__ = ["WHEN", "DicomFiles"]
 
@@ -62,7 +62,8 @@ class DicomFiles:
     def write(
         self,
         case: Mapping[str, Any],
-        mask: np.ndarray,
+        numbers: np.ndarray,
+        lesions: Sequence[Lesion],
         result: Mapping[str, Any],
         model: Mapping[str, Any],
         target: Path,
@@ -71,7 +72,8 @@ class DicomFiles:
 
         Args:
             case: As the data set gave it.
-            mask: On the grid of the file ``(H, W)``, not zero where there is a lesion.
+            numbers: Number of the lesion of each pixel of the file ``(H, W)``, as ``find_lesions`` gives it.
+            lesions: Its lesions, number 1 first, sizes by the spacing of the image.
             result: With ``classification``.
             model: What made it, as :func:`monai_mtl.outputs.provenance` gives it.
             target: Their path without ``_seg.dcm`` and ``_sr.dcm``.
@@ -87,7 +89,7 @@ class DicomFiles:
         if self._concepts is None or content_of(path) != "DICOM":
             return {"files": {}, "reason": ""}
         try:
-            made = self._make(case["image"].meta, path, mask, result["classification"], model)
+            made = self._make(case["image"].meta, path, numbers, lesions, result["classification"], model)
         except MonaiMtlError as error:
             if self.when == "always":
                 raise
@@ -100,10 +102,15 @@ class DicomFiles:
         return {"files": files, "reason": ""}
 
     def _make(
-        self, meta: Mapping[str, Any], path: Path, mask: np.ndarray, found: Mapping[str, Any], model: Mapping[str, Any]
+        self,
+        meta: Mapping[str, Any],
+        path: Path,
+        numbers: np.ndarray,
+        lesions: Sequence[Lesion],
+        found: Mapping[str, Any],
+        model: Mapping[str, Any],
     ) -> dict[str, Dataset]:
         dicom_maker, dicom_seg, dicom_sr = _modules()
-        numbers, lesions = find_lesions(mask, np.asarray(meta["spacing"]).reshape(-1).tolist())
         detector = "detector plane" in str(meta["spacing_source"])
         try:
             source = read_source(path, int(meta["frame"]))

@@ -17,11 +17,15 @@ from tqdm import tqdm
 from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
 from ..errors import MonaiMtlError, RunError
-from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.explanation import draw_explanation
+from ..outputs.lesion_list import lesion_entries, spacing_entry
+from ..outputs.lesions import find_lesions
+from ..outputs.overlay import HEIGHT, contact_sheet, draw_case
 from ..outputs.result_json import provenance, write_json
 from .dicom_files import DicomFiles
+from .inference_page import InferencePage
 
-__all__ = ["PredictionWriter"]
+__all__ = ["PredictionWriter", "explanation_of"]
 
 logger = logging.getLogger("monai_mtl")
 SHOWN = 8
@@ -32,8 +36,9 @@ class PredictionWriter:
 
     For a case ``x`` of the data set: ``x_mask.png`` (0 and 255) and ``x_probability.png`` (16 bits, 65535 is
     certainty) on the grid of the image, ``x_overlay.png`` and ``x.json``; of a DICOM image also ``x_seg.dcm`` and
-    ``x_sr.dcm``, as ``dicom`` says; for the run ``results.json`` and ``overview.png``. Reads ``pred`` ``(W, H)``,
-    ``probability`` ``(1, W, H)`` and ``result`` of each case.
+    ``x_sr.dcm``, as ``dicom`` says; with an explanation also ``x_explain.png``; for the run ``results.json``,
+    ``overview.png``, ``report.html`` and ``report.json``. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)``,
+    ``result`` and, where it is there, ``explanation`` ``(1, W, H)`` of each case.
     It follows an engine, or is called by a program: :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
 
     Args:
@@ -64,6 +69,8 @@ class PredictionWriter:
         self.bundle, self.bundle_version = bundle, bundle_version
         self.computed_with: dict[str, str] = {}
         """More of what made the results, told in every JSON."""
+        self.page = InferencePage(HEIGHT)
+        """The page of the run."""
         self._dicom = DicomFiles(dicom, coded_concepts)
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
@@ -75,6 +82,7 @@ class PredictionWriter:
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
     def _start(self, engine: Workflow) -> None:
+        self.page.device = str(engine.state.device)
         self.begin()
 
     def _write(self, engine: Workflow) -> None:
@@ -97,6 +105,7 @@ class PredictionWriter:
         """
         self._dicom.begin()
         self._results, self._pictures = [], []
+        self.page.begin()
         self._model = provenance(self.bundle, self.bundle_version, self.weights) | self.computed_with
         self._bar = tqdm(total=len(self.dataset.data), desc="inference", unit="image", disable=None)
 
@@ -118,6 +127,7 @@ class PredictionWriter:
         self._results.append(result)
         if len(self._pictures) < SHOWN:
             self._pictures.append(picture)
+        self.page.add(name, picture)
         self._bar.update()
 
     def _write_files(self, case: dict, output: dict[str, Any], target: Path) -> tuple[dict[str, Any], Image.Image]:
@@ -126,20 +136,30 @@ class PredictionWriter:
         # Arrays of MONAI have x first, pictures have rows first.
         mask = np.asarray(output["pred"], dtype=np.uint8).T
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
-        source = Path(case["image"].meta["filename_or_obj"])
-        grey, _ = MedicalReader(frame=int(case["image"].meta.get("frame", 0))).get_data([source])
-        dicom = self._dicom.write(case, mask, output["result"], self._model, target)
+        meta = case["image"].meta
+        source = Path(meta["filename_or_obj"])
+        grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
+        spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
+        numbers, lesions = find_lesions(mask, spacing)
+        dicom = self._dicom.write(case, numbers, lesions, output["result"], self._model, target)
         files |= dicom["files"]
+        if (explained := explanation_of(output)) is not None:
+            files["explain"] = target.with_name(f"{target.name}_explain.png")
         result = {
             "case_id": case["case_id"],
             "image": source.name,
             **output["result"],
             "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
+            "spacing": spacing_entry(spacing, str(meta.get("spacing_source", "none"))),
+            "lesions": lesion_entries(numbers, lesions, probability),
             "files": {kind: path.name for kind, path in files.items()},
             **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,
         }
-        picture = draw_case(grey.T, probability, mask, caption=[case["case_id"], _sentence(result)])
+        caption = [case["case_id"], _sentence(result)]
+        picture = draw_case(grey.T, probability, mask, caption=caption)
+        if explained is not None:
+            draw_explanation(grey.T, explained, caption).save(files["explain"])
         del grey
         Image.fromarray(mask * np.uint8(255)).save(files["mask"])
         scaled = probability.clip(0, 1)
@@ -172,6 +192,8 @@ class PredictionWriter:
             logger.info("%d images done", len(self._results))
             logger.info("picture: %s", self.output_dir / "overview.png")
             logger.info("results: %s", self.output_dir / "results.json")
+            model = {**self._model, "weights": self.weights}
+            logger.info("report: %s", self.page.write(self.output_dir, self.dataset.data, summary, model))
         return summary
 
     def failure(self) -> RunError:
@@ -187,6 +209,11 @@ class PredictionWriter:
         """Why a case failed; folders may be named after patients."""
         image = next(case["image"] for case in self.dataset.data if case["case_id"] == name)
         return self.dataset.faults[name].what.replace(str(image), Path(image).name)
+
+
+def explanation_of(output: Mapping[str, Any]) -> np.ndarray | None:
+    """Map that explains the answer, on the grid of the file, rows first; None where none was asked for."""
+    return np.asarray(output["explanation"], dtype=np.float32)[0].T if "explanation" in output else None
 
 
 def _sentence(result: dict) -> str:

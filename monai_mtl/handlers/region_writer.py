@@ -12,9 +12,11 @@ from PIL import Image
 
 from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
+from ..outputs.explanation import draw_explanation
 from ..outputs.overlay import contact_sheet
-from ..outputs.tissue_overlay import draw_region, tissue_colours
-from .prediction_writer import PredictionWriter
+from ..outputs.tissue_overlay import HEIGHT, draw_region, tissue_colours
+from .inference_page import InferencePage
+from .prediction_writer import PredictionWriter, explanation_of
 
 __all__ = ["RegionWriter"]
 
@@ -45,7 +47,8 @@ class RegionWriter(PredictionWriter):
         seg_classes: Sequence[str],
     ) -> None:
         super().__init__(output_dir, dataset, weights, bundle, bundle_version)
-        self.seg_classes = list(seg_classes)
+        self.tissues = list(zip(seg_classes, tissue_colours(len(seg_classes)), strict=True))
+        self.page = InferencePage(HEIGHT, self.tissues)
 
     def _write_files(self, case: dict, output: dict[str, Any], target: Path) -> tuple[dict[str, Any], Image.Image]:
         # Arrays of MONAI have x first, pictures have rows first.
@@ -63,8 +66,10 @@ class RegionWriter(PredictionWriter):
         if found is not None:
             caption.append(f"{found['label']} {found['probabilities'][found['label']]:.2f}")
         scale = 255.0 if meta["bits"] <= 8 else max(float(colours.max()), 1.0)
-        picture = draw_region(colours / scale, mask, None, certainty, len(self.seg_classes), caption)
+        picture = draw_region(colours / scale, mask, None, certainty, len(self.tissues), caption)
         files["overlay"] = picture
+        if (explained := explanation_of(output)) is not None:
+            files["explain"] = draw_explanation(colours, explained, caption, HEIGHT)
         paths = {kind: target.with_name(f"{target.name}_{kind}.png") for kind in files}
         for kind, drawn in files.items():
             drawn.save(paths[kind])
@@ -79,6 +84,5 @@ class RegionWriter(PredictionWriter):
         return result, picture
 
     def _sheet(self) -> Image.Image:
-        legend = list(zip(self.seg_classes, tissue_colours(len(self.seg_classes)), strict=True))
         columns = 1 if len(self._pictures) < 4 else 2
-        return contact_sheet(self._pictures, self._title, truth=False, columns=columns, legend=legend)
+        return contact_sheet(self._pictures, self._title, truth=False, columns=columns, legend=self.tissues)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import ignite.distributed as idist
 from ignite.engine import Events
 from monai.config import PathLike
 from monai.engines import Workflow
 
+from ..bundle.run_folder import OccupiedFolder
+from ..bundle.weights import read_tensors
 from ..errors import ConfigError
 from .checkpoint import best_saved, write_checkpoint
 
@@ -30,6 +32,8 @@ class SaveLast:
     :class:`Reseed` and one number of threads, a training that was killed at any moment and resumed ends with
     the weights of an undisturbed one. Ctrl-C in the first epoch keeps the weights so far, from which inference
     can start, but no training goes on.
+
+    While it runs, a second training into the same folder is refused.
 
     In a list of handlers it stands after those that validate and change the learning rate, and before those
     that look at the weights or the epoch when a training starts.
@@ -56,12 +60,16 @@ class SaveLast:
         self.identity = json.loads(json.dumps(dict(identity or {})))
         self.resume = resume
         self._kept = 0
+        self._folder = OccupiedFolder(self.path.parent)
 
     def attach(self, engine: Workflow) -> None:
         """Follow a trainer."""
+        if idist.get_rank() == 0:
+            engine.add_event_handler(Events.STARTED, self._folder.take)
         if self.resume:
             engine.add_event_handler(Events.STARTED, self._load)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        engine.add_event_handler(Events.COMPLETED, self._folder.leave)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._interrupted)
 
     def _save(self, engine: Workflow, epochs: int | None = None) -> None:
@@ -86,13 +94,14 @@ class SaveLast:
                 self._save(engine, epochs=0)
                 what = f"the weights so far are in {self.path}"
             logger.info("stopped in epoch %d; %s", engine.state.epoch, what)
+        self._folder.leave()
         raise error
 
     def _load(self, engine: Workflow) -> None:
         if not self.path.is_file():
             logger.info("nothing to resume at %s: the training begins", self.path)
             return
-        content = torch.load(self.path, map_location="cpu", weights_only=True)
+        content = read_tensors(self.path)
         if not isinstance(content, dict) or "trainer" not in content or "identity" not in content:
             raise ConfigError(f"{self.path} holds no training to resume", fix="train without --resume")
         then, now = content["identity"], self.identity

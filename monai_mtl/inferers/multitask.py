@@ -8,6 +8,7 @@ Shapes: B batch, C channels, K classes, H W space.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from monai.utils import ensure_tuple
 from torch import Tensor
 
 from ..precision import Precision
+from .class_activation import ClassActivation
 
 __all__ = ["MultiTaskInferer"]
 
@@ -43,6 +45,8 @@ class MultiTaskInferer(Inferer):
         sw_batch_size: Windows run at once.
         mode: ``"gaussian"`` or ``"constant"`` weights where windows overlap.
         precision: In what type the network runs; its outputs are float32 in any case. ``None`` leaves all as it is.
+        cam_layer: Name of a layer; the outputs then hold ``cls_cam`` ``(B, 1, H, W)``, the
+            :class:`monai_mtl.inferers.ClassActivation` of ``class_output`` for the whole image.
 
     Raises:
         ValueError: If ``image_level`` is unknown or ``overlap`` is outside [0, 1).
@@ -58,9 +62,11 @@ class MultiTaskInferer(Inferer):
         sw_batch_size: int = 1,
         mode: str = "gaussian",
         precision: Precision | None = None,
+        cam_layer: str | None = None,
     ) -> None:
         super().__init__()
         self.precision = precision
+        self._cam = None if cam_layer is None else ClassActivation(cam_layer, class_output)
         if image_level not in IMAGE_LEVEL_RULES:
             raise ValueError(f"image_level must be one of {IMAGE_LEVEL_RULES}, got '{image_level}'")
         if not 0 <= overlap < 1:
@@ -82,6 +88,13 @@ class MultiTaskInferer(Inferer):
             The same names for the whole image; training networks get no windows.
         """
         image = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+        outputs = self._outputs(image, network, *args, **kwargs)
+        if self._cam is not None:
+            autocast = nullcontext if self.precision is None else self.precision.autocast
+            outputs = {**outputs, "cls_cam": self._cam(image, network, autocast)}
+        return outputs
+
+    def _outputs(self, image: Tensor, network: Callable[..., dict[str, Tensor]], *args: Any, **kwargs: Any) -> dict:
         if self.precision is not None:
             network = _in_precision(network, self.precision)
         small = self.roi_size is None or all(s <= r for s, r in zip(image.shape[2:], self.roi_size, strict=True))

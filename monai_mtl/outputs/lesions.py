@@ -1,4 +1,4 @@
-"""The lesions of a mask: its connected parts, largest first, with their size."""
+"""The lesions of a mask: its connected parts, largest first, with their size and place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import find_objects
 from scipy.spatial import ConvexHull
 from skimage.measure import label
 
@@ -25,6 +26,10 @@ class Lesion(NamedTuple):
         area_mm2: Their area in square millimetres; nan where the spacing is not known.
         long_axis_mm: Largest distance between two points of it in millimetres; nan of several parts.
         short_axis_mm: Its extent across the long axis in millimetres; the same.
+        long_axis_pixels: The same in pixels, as if they were square.
+        short_axis_pixels: The same.
+        centre_xy: Mean of its pixels' middles, in pixels from the top left corner.
+        box_xyxy: Columns and rows that hold it, half open: x0, y0, x1, y1.
     """
 
     parts: int
@@ -32,6 +37,10 @@ class Lesion(NamedTuple):
     area_mm2: float
     long_axis_mm: float
     short_axis_mm: float
+    long_axis_pixels: float
+    short_axis_pixels: float
+    centre_xy: tuple[float, float]
+    box_xyxy: tuple[int, int, int, int]
 
 
 def find_lesions(
@@ -55,20 +64,35 @@ def find_lesions(
     numbered = numbers[parts]
     across, down = (float(side) for side in spacing_xy)
     lesions = []
-    for number, pixels in enumerate(sizes[order[:most]].tolist(), 1):
-        lesions.append(Lesion(1, pixels, pixels * across * down, *_axes(np.argwhere(numbered == number), down, across)))
-    if len(sizes) > most:
-        rest = int(sizes[order[most:]].sum())
-        lesions.append(Lesion(len(sizes) - most, rest, rest * across * down, math.nan, math.nan))
+    for number, (rows, columns) in enumerate(find_objects(numbered), 1):
+        coords = np.argwhere(numbered[rows, columns] == number) + np.array([rows.start, columns.start])
+        count, separate = len(coords), 1 if number <= most else len(sizes) - most
+        outline = _outline(coords) if separate == 1 else np.full((1, 2), math.nan)
+        y, x = coords.mean(axis=0).tolist()
+        lesions.append(
+            Lesion(
+                separate,
+                count,
+                count * across * down,
+                *_axes(outline * (down, across)),
+                *_axes(outline),
+                (x + 0.5, y + 0.5),
+                (columns.start, rows.start, columns.stop, rows.stop),
+            )
+        )
     return numbered, lesions
 
 
-def _axes(coords: np.ndarray, down: float, across: float) -> tuple[float, float]:
-    """Long and short axis of pixels ``(N, 2)``, row and column, each of which is a rectangle."""
-    if not np.isfinite([down, across]).all():
+def _outline(coords: np.ndarray) -> np.ndarray:
+    """Convex hull of pixels ``(N, 2)``, row and column, each of which is a square: its corners."""
+    corners = np.concatenate([coords + corner for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]).astype(float)
+    return corners[ConvexHull(corners).vertices]
+
+
+def _axes(outline: np.ndarray) -> tuple[float, float]:
+    """Long and short axis of a convex outline ``(N, 2)``."""
+    if not np.isfinite(outline).all():
         return math.nan, math.nan
-    corners = np.concatenate([coords + corner for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]) * (down, across)
-    outline = corners[ConvexHull(corners).vertices]
     between = outline[:, None] - outline[None]
     first, second = np.unravel_index(np.argmax((between**2).sum(axis=-1)), between.shape[:2])
     along = between[first, second]

@@ -2,6 +2,7 @@
 
 from .balanced_crop import RandBalancedCropd
 from .breast_crop import BreastForeground
+from .explanation import ExplanationMapd
 from .intensity import ScaleTo8Bitd
 from .load_mask import LoadMaskd
 from .region_result import MaskFromLogitsd, RegionResultd
@@ -19,6 +20,7 @@ __all__ = [
     "ClassFromProbabilityd",
     "DiagnosisFromFeaturesd",
     "EnsureTaskLabelsd",
+    "ExplanationMapd",
     "ForegroundProbabilityd",
     "ImageResultd",
     "LoadMaskd",

@@ -35,7 +35,12 @@ def audit(path: str, json: bool = False, allow: str | None = None) -> int:
 
 
 def pack(
-    bundle: str, out: str, weights: str | None = None, weights_url: str | None = None, sign: str | None = None
+    bundle: str,
+    out: str,
+    weights: str | None = None,
+    weights_url: str | None = None,
+    sign: str | None = None,
+    json: bool = False,
 ) -> int:
     """Write a bundle as a folder of its own, with its code, for the model zoo and MONAI Label.
 
@@ -45,6 +50,7 @@ def pack(
         weights: Weights to bring; by default those of the bundle's models/ that ship with it.
         weights_url: Address at which large files will be found, for large_files.yml.
         sign: Private key (elliptic curve, PEM) to sign the manifest with.
+        json: Print the result as JSON.
 
     Returns:
         Exit code.
@@ -59,7 +65,10 @@ def pack(
     given = Path(weights) if weights else None
     key = Path(sign) if sign else None
     notes = pack_bundle(bundle_folder(str(bundle)), Path(str(out)), given, weights_url, key)
-    _write(*(f"note: {note}" for note in notes), str(out))
+    if json:
+        _write(json_format.dumps({"packed": str(out), "notes": list(notes)}, indent=4))
+    else:
+        _write(*(f"note: {note}" for note in notes), str(out))
     return 0
 
 

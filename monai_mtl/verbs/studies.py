@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json as json_format
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ def crossval(
     ablations: Sequence[str] | str = (),
     quick: bool = False,
     draws: int = 1000,
+    json: bool = False,
     **settings: Any,
 ) -> int:
     """Train and evaluate on each of five folds by patient: three parts train, one selects, one is reported once.
@@ -37,6 +40,7 @@ def crossval(
             ablations/table.md holds their differences to the whole method, over the cases of all folds.
         quick: A few epochs on small images, to see it work.
         draws: Draws of an interval.
+        json: Print the tables as JSON; all else goes to stderr.
         **settings: Overrides of train.json, such as --max_epochs 200.
 
     Returns:
@@ -53,16 +57,18 @@ def crossval(
     variants = {name: ablation_overlay(folder, name) for name in names}
     runs = run_folds(chosen, overlays, named_split=False, **given)
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
-    tables = {run.name: perform(folder, run, place) for run in runs}
+    with redirect_stdout(sys.stderr if json else sys.stdout):
+        tables = {run.name: perform(folder, run, place) for run in runs}
     pooled = {"full": pool(tables)}
     lines = write_study(fold_table(tables, pooled["full"], draws, measure_sets(folder)), title, place)
     for name, overlay in variants.items():
         others = run_folds(chosen, (*overlays, overlay), named_split=False, **given)
-        pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
+        with redirect_stdout(sys.stderr if json else sys.stdout):
+            pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
     if variants:
         content = variant_table(pooled, draws, measure_sets(folder))
         lines += ["", *write_study(content, f"{title}, and ablations", place / "ablations")]
-    return _tell(lines, place)
+    return _tell(lines, [place, *([place / "ablations"] if variants else [])], json)
 
 
 def ablate(
@@ -72,6 +78,7 @@ def ablate(
     recipe: str | None = None,
     quick: bool = False,
     draws: int = 1000,
+    json: bool = False,
     **settings: Any,
 ) -> int:
     """Train and evaluate the whole method and each of the bundle's ablations on one split.
@@ -83,6 +90,7 @@ def ablate(
         recipe: As there.
         quick: As there.
         draws: As there.
+        json: As there.
         **settings: As there.
 
     Returns:
@@ -94,11 +102,16 @@ def ablate(
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "ablation"
-    tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
+    with redirect_stdout(sys.stderr if json else sys.stdout):
+        tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
     content = variant_table(tables, draws, measure_sets(folder))
-    return _tell(write_study(content, f"{folder.name}: ablation", place), place)
+    return _tell(write_study(content, f"{folder.name}: ablation", place), [place], json)
 
 
-def _tell(lines: Sequence[str], place: Path) -> int:
-    sys.stdout.write("\n".join(lines) + f"\ntable: {place / 'table.md'}\n")
+def _tell(lines: Sequence[str], places: Sequence[Path], json: bool) -> int:
+    if json:
+        tables = {str(one / "table.md"): json_format.loads((one / "table.json").read_text()) for one in places}
+        sys.stdout.write(json_format.dumps({"tables": tables}, indent=4) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines) + f"\ntable: {places[0] / 'table.md'}\n")
     return 0

@@ -170,7 +170,8 @@ def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(pack
     assert check_manifest(folder) == ["models/model.pt"], "retrained; what else a run writes is no change"
     with pytest.raises(ConfigError, match=r"is older than model\.pt"):
         read_weights(folder / "models" / "model.safetensors")
-    (folder / "eval" / "report.html").unlink()  # a page of a run is no part of a bundle, and pages are not looked into
+    for place in ("eval", "predictions"):  # a page of a run is no part of a bundle, and pages are not looked into
+        (folder / place / "report.html").unlink()
     assert [one.text() for one in audit(folder)] == []
 
 

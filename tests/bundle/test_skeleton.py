@@ -62,6 +62,12 @@ def test_the_verb_lists_what_is_marked_and_which_tests_fail(tmp_path, monkeypatc
     assert "  bundles/my_method/docs/README.md: 5\n" in out
     assert "  bundles/my_method/configs/metadata.json: 8\n" in out
     assert all(f"  {test.format(name='my_method')}\n" in out for test in FAILING)
+    with pytest.raises(SystemExit):
+        main(["new", "another", "--like", str(BUNDLES[0].folder), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (told["bundle"], told["mark"]) == ("bundles/another", MARK)
+    assert told["marks"]["bundles/another/docs/README.md"] == 5
+    assert told["failing_tests"] == [test.format(name="another") for test in FAILING]
 
 
 @pytest.mark.slow

@@ -73,7 +73,14 @@ def test_segmentation_and_report_stand_beside_the_mask_and_in_the_json(predict, 
     assert result == summary["results"][0]
     assert "dicom_not_written" not in result
     written = {path.name for path in output.iterdir()}
-    assert written == {*result["files"].values(), "a.json", "results.json", "overview.png"}
+    assert written == {
+        *result["files"].values(),
+        "a.json",
+        "results.json",
+        "overview.png",
+        "report.html",
+        "report.json",
+    }
     mask = np.asarray(Image.open(output / "a_mask.png"))
     assert 0 < (mask > 0).sum() < mask.size
     segmentation = highdicom.seg.segread(output / "a_seg.dcm")
@@ -125,6 +132,16 @@ def test_lengths_are_those_of_the_file_s_spacing(predict, tmp_path):
     areas = [float(group.get_measurements()[0].value) for group in groups]
     assert areas == pytest.approx([0.02 * count for count in pixels], abs=0.006)
     assert groups[0].get_measurements()[0].method.value == "detector-plane"
+    result = json.loads((output / "a.json").read_text())
+    assert result["spacing"] == {
+        "xy_mm": [0.1, 0.2],
+        "source": "ImagerPixelSpacing (detector plane)",
+        "plane": "detector; in the body lengths are smaller",
+    }
+    assert [one["pixels"] for one in result["lesions"]] == pixels
+    for entry, group in zip(result["lesions"], groups, strict=True):
+        sizes = [entry[name] for name in ("area_mm2", "long_axis_mm", "short_axis_mm") if entry[name] is not None]
+        assert [float(one.value) for one in group.get_measurements()] == sizes
 
 
 def test_the_frame_that_was_read_is_the_frame_that_is_named(predict, tmp_path):

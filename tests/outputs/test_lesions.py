@@ -19,6 +19,9 @@ def test_a_rectangle_has_the_size_of_a_rectangle():
     assert lesion.area_mm2 == pytest.approx(3 * 2)
     assert lesion.long_axis_mm == pytest.approx(math.hypot(3, 2))
     assert lesion.short_axis_mm == pytest.approx(2 * 3 * 2 / math.hypot(3, 2))
+    assert lesion.long_axis_pixels == pytest.approx(math.hypot(30, 10))
+    assert lesion.short_axis_pixels == pytest.approx(2 * 30 * 10 / math.hypot(30, 10))
+    assert (lesion.box_xyxy, lesion.centre_xy) == ((10, 5, 40, 15), (25, 10))
     np.testing.assert_array_equal(numbers, mask > 0)
 
 
@@ -56,6 +59,9 @@ def test_lesions_come_largest_first_and_corners_join():
     assert [lesion.pixels for lesion in lesions] == [5, 1]
     assert (numbers[12, 12], numbers[0, 0]) == (1, 2)
     assert all(math.isnan(v) for lesion in lesions for v in (lesion.area_mm2, lesion.long_axis_mm))
+    assert lesions[0].box_xyxy == (10, 10, 13, 13)
+    assert lesions[0].centre_xy == pytest.approx((11.3, 11.3))  # four middles at 10.5 and 11.5, one at 12.5
+    assert lesions[1].long_axis_pixels == pytest.approx(math.sqrt(2))
 
 
 def test_too_many_become_one_more_and_no_pixel_is_lost():
@@ -66,6 +72,8 @@ def test_too_many_become_one_more_and_no_pixel_is_lost():
     assert lesions[-1].parts == lesions[-1].pixels == 5 * 21 - MOST
     assert lesions[-1].area_mm2 == 2 * lesions[-1].pixels
     assert math.isnan(lesions[-1].long_axis_mm)
+    assert math.isnan(lesions[-1].short_axis_pixels)
+    assert lesions[-1].box_xyxy[2:] == (41, 9)
     np.testing.assert_array_equal(numbers > 0, mask > 0)
     assert np.bincount(numbers.reshape(-1))[1:].tolist() == [lesion.pixels for lesion in lesions]
 

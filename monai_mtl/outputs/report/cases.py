@@ -16,7 +16,7 @@ from ..overlay import HEIGHT
 from ..tissue_overlay import HEIGHT as REGION_HEIGHT
 from .evaluation import Evaluation
 
-__all__ = ["NOT_ANNOTATED", "overlay_of", "picture_of", "worst_first"]
+__all__ = ["NOT_ANNOTATED", "overlay_of", "picture_of", "small_picture", "worst_first"]
 
 SIZE = (640, 240)
 """Width and height that a picture fits into."""
@@ -99,8 +99,20 @@ def picture_of(found: Evaluation, name: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    panels = min(picture.height, REGION_HEIGHT if found.several else HEIGHT)
+        return small_picture(opened.convert("RGB"), REGION_HEIGHT if found.several else HEIGHT)
+
+
+def small_picture(picture: Image.Image, height: int) -> dict[str, Any]:
+    """A picture without its caption, as small as a report needs it.
+
+    Args:
+        picture: Caption above, panels below.
+        height: Of the panels.
+
+    Returns:
+        As :func:`picture_of`.
+    """
+    panels = min(picture.height, height)
     picture = picture.crop((0, picture.height - panels, picture.width, picture.height))
     picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
     stream = io.BytesIO()

@@ -18,7 +18,7 @@ from .curves import all_charts
 from .drawing import draw_charts
 from .evaluation import NOT_RECORDED, Evaluation, read_evaluation
 
-__all__ = ["PICTURES", "write_report"]
+__all__ = ["PICTURES", "page_environment", "write_report"]
 
 PICTURES = 500
 """Worst cases that are shown with a picture; the others in words."""
@@ -58,7 +58,7 @@ def write_report(run: Path, names: bool = False) -> Path:
     charts = content["charts"]
     pictures = {one["case"]: picture_of(found, one["name"]) for one in worst_first(found)[:PICTURES]}
     page = (
-        _environment()
+        page_environment()
         .get_template("report.html")
         .render(
             content,
@@ -109,7 +109,8 @@ def _legend(found: Evaluation) -> list[tuple[str, tuple[int, int, int]]]:
     return [("annotated", TRUTH_COLOUR), ("predicted", PREDICTION_COLOUR)]
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Templates of the pages, and what they may call."""
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,

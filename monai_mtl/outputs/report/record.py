@@ -21,15 +21,18 @@ __all__ = ["copy_curves", "run_record", "without_folders"]
 
 ABSOLUTE = re.compile(r"(?:~?/|[A-Za-z]:[/\\])[^\s'\",\]\[][^'\",\]\[]*")
 
+DATA = ("--dataset_dir", "--input")
+"""Options that name what may be called after patients."""
+
 
 def run_record(
     cases: Sequence[Mapping[str, Any]], seconds: float, device: str, bundle: PathLike | None, weights: PathLike | None
 ) -> dict[str, Any]:
-    """What made an evaluation, as ``run.json`` holds it.
+    """What made an evaluation or an inference, as ``run.json`` and ``report.json`` hold it.
 
     Args:
-        cases: Test cases of the datalist.
-        seconds: How long the evaluation took.
+        cases: Test cases of the datalist, or the images.
+        seconds: How long it took.
         device: What it ran on.
         bundle: Folder of the bundle, or None.
         weights: Weights file, or None.
@@ -95,10 +98,10 @@ def without_folders(words: Sequence[str]) -> list[str]:
     kept: list[str] = []
     for i, word in enumerate(words):
         name, equals, _ = word.partition("=")
-        if i and words[i - 1] == "--dataset_dir":
+        if i and words[i - 1] in DATA:
             kept.append("DATA")
-        elif name == "--dataset_dir" and equals:
-            kept.append("--dataset_dir=DATA")
+        elif name in DATA and equals:
+            kept.append(f"{name}=DATA")
         else:
             kept.append(ABSOLUTE.sub(_relative, word) if "/" in word or "\\" in word else word)
     return kept

@@ -1,0 +1,64 @@
+"""The lesions of a case as ``x.json`` tells them: size, place, and how sure the network is of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .lesions import Lesion
+
+__all__ = ["lesion_entries", "spacing_entry"]
+
+NO_SPACING = "the image states no spacing that is known to be right; sizes are in pixels"
+PLANES = {
+    "ImagerPixelSpacing (detector plane)": "detector; in the body lengths are smaller",
+    "ImagerPixelSpacing / magnification": "body, by the magnification that the file estimates",
+}
+DIGITS = 2
+"""Of a size or a place after the point."""
+
+
+def spacing_entry(spacing_xy: Sequence[float], source: str) -> dict[str, Any]:
+    """What sizes stand on.
+
+    Args:
+        spacing_xy: Millimetres a pixel in x and y; nan where it is not known.
+        source: Where it comes from, as the reader tells it.
+
+    Returns:
+        ``xy_mm``, ``source`` and the ``plane`` that it holds for; or ``xy_mm`` None and the ``reason``.
+    """
+    sides = [float(side) for side in spacing_xy]
+    if not all(math.isfinite(side) for side in sides):
+        return {"xy_mm": None, "source": source, "reason": NO_SPACING}
+    return {"xy_mm": [round(side, 6) for side in sides], "source": source, "plane": PLANES.get(source, "image")}
+
+
+def lesion_entries(numbers: np.ndarray, lesions: Sequence[Lesion], probability: np.ndarray) -> list[dict[str, Any]]:
+    """One entry a lesion, largest first.
+
+    Args:
+        numbers: Number of the lesion of each pixel ``(H, W)``, as :func:`monai_mtl.outputs.lesions.find_lesions` gives
+            it.
+        lesions: Its lesions, number 1 first.
+        probability: Of a lesion, ``(H, W)`` in [0, 1].
+    """
+    return [_entry(number, lesion, numbers, probability) for number, lesion in enumerate(lesions, 1)]
+
+
+def _entry(number: int, lesion: Lesion, numbers: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    x0, y0, x1, y1 = lesion.box_xyxy
+    inside = probability[y0:y1, x0:x1][numbers[y0:y1, x0:x1] == number].astype(np.float64)
+    sizes = {name: value for name, value in lesion._asdict().items() if "_mm" in name or "axis" in name}
+    return {
+        "number": number,
+        "parts": lesion.parts,
+        "pixels": lesion.pixels,
+        **{name: round(value, DIGITS) if math.isfinite(value) else None for name, value in sizes.items()},
+        "centre_xy": [round(value, DIGITS) for value in lesion.centre_xy],
+        "box_xyxy": list(lesion.box_xyxy),
+        "confidence": {"largest": round(float(inside.max()), 6), "mean": round(float(inside.mean()), 6)},
+    }

@@ -1,0 +1,104 @@
+"""A folder of images with broken ones among them, through the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monai_mtl.cli import main
+
+from .conftest import ROOT
+from .trained import SMALL, random_weights
+
+BUNDLE = ROOT / "bundles" / "hds_inbreast"
+BROKEN = {
+    "case02": lambda path: path.write_bytes(b""),
+    "case05": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "case11": lambda path: path.write_text("<html>404 not found</html>"),
+}
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Twelve mammograms, three of which were spoilt, and weights."""
+    place = tmp_path_factory.mktemp("smith")
+    (place / "images").mkdir()
+    sources = sorted((BUNDLE / "sample_data" / "images").glob("*.jpg"))
+    for i, source in zip(range(COUNT), sources, strict=False):
+        shutil.copy(source, place / "images" / f"case{i:02}.jpg")
+    for name, spoil in BROKEN.items():
+        spoil(place / "images" / f"{name}.jpg")
+    random_weights(BUNDLE, place / "model.pt", **SMALL)
+    return place
+
+
+@pytest.fixture
+def infer(folder, capsys, monkeypatch):
+    """Runs the command on images of the folder; its exit code and what it printed."""
+    monkeypatch.chdir(ROOT)
+
+    def run(images: object, output: Path, *words: str, **settings) -> tuple[int, str, str]:
+        options = {"weights": folder / "model.pt", "image_size": [128, 128], **SMALL, **settings}
+        given = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        with pytest.raises(SystemExit) as left:
+            main(["infer", "hds_inbreast", "--input", str(images), "--output", str(output), *given, *words])
+        return left.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_broken_images_are_named_and_stop_no_other(folder, infer, tmp_path):
+    code, out, err = infer(folder / "images", tmp_path / "out", "--json")
+    assert code == 1
+    told = json.loads(out)  # nothing else reaches stdout
+    assert told["done"] == COUNT - len(BROKEN)
+    assert {one["case_id"] for one in told["failed"]} == set(BROKEN)
+    assert all(one["reason"].startswith("cannot read case") for one in told["failed"])
+    assert all(Path(file).is_file() for file in told["files"].values())
+    summary = json.loads(Path(told["files"]["results.json"]).read_text())
+    assert summary["failed"] == told["failed"]
+    names = {f"case{i:02}" for i in range(COUNT)} - set(BROKEN)
+    assert {one["case_id"] for one in summary["results"]} == names
+    masks = {path.name.removesuffix("_mask.png") for path in (tmp_path / "out").glob("*_mask.png")}
+    assert masks == names
+    assert "Traceback" not in err
+
+
+def test_the_report_shows_the_images_and_names_the_broken_ones(folder, infer, tmp_path):
+    infer(folder / "images", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (content["images"], content["done"]) == (COUNT, COUNT - len(BROKEN))
+    assert page.count('<img loading="lazy"') == COUNT - len(BROKEN)
+    for one in content["failed"]:
+        assert one["case_id"] in BROKEN
+        assert f"<td>{one['case_id']}</td>" in page
+    assert sum(content["classes"].values()) == content["done"]
+    assert "monai-mtl infer hds_inbreast --input DATA --output out" in content["ran"]["command"]
+    assert "--image_size &#34;[128, 128]&#34;" in page
+    assert "smith" not in page
+    assert str(tmp_path) not in page
+    assert content["ran"]["bundle"]["name"] == "hds_inbreast"
+    assert content["ran"]["device"] in page
+    assert len(content["ran"]["data_sha256"]) == 64
+
+
+def test_an_image_alone_ends_with_0_and_a_command_that_names_no_folder(folder, infer, tmp_path):
+    images = [folder / "images" / f"case0{i}.jpg" for i in (0, 1)]
+    code, out, _ = infer(f"['{images[0]}','{images[1]}']", tmp_path / "out", "--json")
+    assert code == 0
+    assert json.loads(out)["failed"] == []
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "--input DATA" in content["ran"]["command"]
+    assert "No image failed." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_where_no_image_can_be_used_json_is_the_error(folder, infer, tmp_path):
+    code, out, _ = infer(folder / "images" / "case02.jpg", tmp_path / "out", "--json")
+    assert code == 1
+    assert json.loads(out)["error"]["where"] == ["case02: cannot read case02.jpg: it is empty"]
+    assert not (tmp_path / "out").exists()
