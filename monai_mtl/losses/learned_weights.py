@@ -87,7 +87,7 @@ class _MeanGradient(torch.autograd.Function):
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         mean = gradient / distributed.get_world_size()
         distributed.all_reduce(mean)
         return mean

@@ -1,4 +1,4 @@
-"""What configs of tests name: a network whose answer for an image does not depend on its batch, and an order."""
+"""What configs of tests name: a network that answers for an image whatever else is in its batch, and an order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def frozen(network: nn.Module, channels: int = 1, double: bool = False) -> nn.Mo
 
 
 class InTurns(Sampler[int]):
-    """The batches that processes would take at the same time, one after the other.
+    """The batches that processes would take at the same time in the first epoch, one after the other.
 
     Args:
         dataset: To draw from, as :class:`DistributedSampler` draws.
@@ -42,7 +42,9 @@ class InTurns(Sampler[int]):
     """
 
     def __init__(self, dataset: Sized, batch_size: int, processes: int = 2) -> None:
-        whole = list(DistributedSampler(dataset, 1, 0))  # type: ignore[arg-type]
+        sampler: DistributedSampler = DistributedSampler(dataset, 1, 0)  # type: ignore[arg-type]
+        sampler.set_epoch(1)  # as MONAI's trainer does
+        whole = list(sampler)
         shares = [whole[rank::processes] for rank in range(processes)]
         starts = range(0, len(shares[0]), batch_size)
         self.order = [i for start in starts for share in shares for i in share[start : start + batch_size]]
