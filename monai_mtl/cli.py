@@ -63,8 +63,6 @@ def infer(
     Returns:
         Exit code.
     """
-    from .predictor import Predictor
-
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
     several = [str(image) for image in images] if isinstance(images, (list, tuple)) else str(images)
     options = {"weights": weights, "backend": backend, "precision": precision, "recipe": recipe, **settings}
@@ -72,6 +70,8 @@ def infer(
     given = {name: value for name, value in options.items() if name not in usual or value != usual[name]}
     words = command_words("infer", bundle, {"input": several, "output": output, **given})
     with noting(words), redirect_stdout(sys.stderr if json else sys.stdout):
+        from .predictor import Predictor  # MONAI logs to what is stdout when it is imported
+
         predictor = Predictor(bundle_folder(bundle), weights, backend, precision, recipe=recipe, **settings)
         summary = predictor.run(several, str(output))
     if json:
@@ -106,10 +106,10 @@ def export(
     Returns:
         Exit code.
     """
-    from .exporting import export_bundle
-
     logging.getLogger("monai_mtl").setLevel(logging.INFO)
     with redirect_stdout(sys.stderr if json else sys.stdout):
+        from .exporting import export_bundle
+
         path = export_bundle(bundle_folder(bundle), weights, backend, precision, data, recipe=recipe, **settings)
     judged = path.with_suffix(".json")
     if json:

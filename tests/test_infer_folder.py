@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,17 @@ def test_an_image_alone_ends_with_0_and_a_command_that_names_no_folder(folder, i
     content = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "--input DATA" in content["ran"]["command"]
     assert "No image failed." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_in_a_process_of_its_own_stdout_is_json_alone(folder, tmp_path):
+    """MONAI's loggers write to what was stdout when they were made, which other tests have done here."""
+    settings = {"weights": folder / "model.pt", "image_size": [128, 128], **SMALL}
+    words = [str(word) for name, value in settings.items() for word in (f"--{name}", value)]
+    image = str(folder / "images" / "case00.jpg")
+    command = [sys.executable, "-m", "monai_mtl", "infer", "hds_inbreast", "--input", image, "--output", str(tmp_path)]
+    done = subprocess.run([*command, "--json", *words], capture_output=True, text=True, cwd=ROOT, timeout=250)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"] == 1
 
 
 def test_where_no_image_can_be_used_json_is_the_error(folder, infer, tmp_path):

@@ -46,8 +46,9 @@ def crossval(
     Returns:
         Exit code.
     """
-    from ..outputs.study_table import fold_table, variant_table, write_study
-    from ..study import ablation_overlay, measure_sets, perform, pool, run_folds
+    with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
+        from ..outputs.study_table import fold_table, variant_table, write_study
+        from ..study import ablation_overlay, measure_sets, perform, pool, run_folds
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
@@ -96,8 +97,9 @@ def ablate(
     Returns:
         Exit code.
     """
-    from ..outputs.study_table import variant_table, write_study
-    from ..study import ablation_runs, measure_sets, perform
+    with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
+        from ..outputs.study_table import variant_table, write_study
+        from ..study import ablation_runs, measure_sets, perform
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
