@@ -9,6 +9,7 @@ import sys
 from monai_mtl.registry import find_bundles
 
 from ..conftest import ROOT
+from ..every_bundle import every_bundle
 
 DOCS = ROOT / "docs"
 
@@ -32,3 +33,11 @@ def test_every_measurement_is_of_something_that_exists_and_says_where():
     }
     for entry in content.values():
         assert {"processor", "threads", "versions", "busy"} <= set(entry["setting"])
+
+
+@every_bundle
+def test_every_bundle_was_measured(bundle):
+    content = json.loads((DOCS / "benchmarks.json").read_text())
+    entry = content.get(bundle.name, {})
+    assert set(entry) == {"setting", "eval", "step", "path", "memory"}
+    assert all(len(entry[part]["rows"]) > 1 for part in ("eval", "step", "path", "memory"))
