@@ -34,13 +34,18 @@ test: $(VENV)/.dev  ## all tests but the slow ones
 test-slow: $(VENV)/.dev  ## all tests
 	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --runslow
 
-test-label: $(VENV)-label/.ready  ## the bundle in MONAI Label's own tasks, in an environment of its own (4 GB)
-	$(VENV)-label/bin/python -W ignore tests/label/smoke.py
+test-label: $(VENV)/.run $(VENV)-label/.ready  ## packed bundles in MONAI Label's own server, in an environment of its own (4 GB)
+	$(VENV)-label/bin/python -W ignore tests/label/run.py $(VENV)/bin/python
 
-$(VENV)-label/.ready: tests/label/constraints.txt pyproject.toml
+LABEL = PIP_CONSTRAINT=tests/label/constraints.txt PIP_BUILD_CONSTRAINT=tests/label/constraints.txt SAM2_BUILD_CUDA=0 \
+	$(VENV)-label/bin/python -m pip install --quiet --disable-pip-version-check
+
+$(VENV)-label/.ready: tests/label/constraints.txt tests/label/requirements.txt tests/label/storage_uids.py
 	$(PYTHON) -m venv $(VENV)-label
-	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt torch
-	$(VENV)-label/bin/python -m pip install --quiet -c tests/label/constraints.txt monailabel==0.8.5 -e .
+	$(LABEL) torch
+	$(LABEL) -r tests/label/requirements.txt
+	cp tests/label/storage_uids.py \
+		$$($(VENV)-label/bin/python -c 'import pydicom; print(pydicom.__path__[0])')/_storage_sopclass_uids.py
 	@touch $@
 
 bench: $(VENV)/.run  ## speed against plain MONAI, as ratios

@@ -183,7 +183,7 @@ def test_what_nobody_measured_is_told_so(capsys, tmp_path):
     (folder / "configs" / "metadata.json").write_text(json.dumps(content))
     (folder / "configs" / "train.json").write_text("{}")
     found = json.loads(run(capsys, "info", folder, "--json")[1])
-    assert found["tasks"] == {"seg": ["lesion"], "cls": ["benign", "malignant"]}
+    assert found["tasks"] == {"seg": ["background", "lesion"], "cls": ["benign", "malignant"]}
     assert found["figures"] == {"val_seg_dice": 0.5, "val_cls_auc": "not measured"}
     assert found["memory"] == {"training": "3 GB on a GPU", "inference": "not measured"}
     assert found["time"] == {"training": "not measured", "inference": "not measured"}

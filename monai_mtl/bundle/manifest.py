@@ -14,9 +14,10 @@ from pathlib import Path
 
 from ..errors import ConfigError, MissingError
 
-__all__ = ["MANIFEST", "Changes", "check_manifest", "compare_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "SIGNATURE", "Changes", "check_manifest", "compare_manifest", "write_manifest"]
 
 MANIFEST = "MANIFEST.sha256"
+SIGNATURE = f"{MANIFEST}.sig"
 WEIGHTS = re.compile(r"models/.*\.(pt|ts|safetensors|onnx|xml|bin|json)")
 WRITTEN = re.compile(r"(models|eval|predictions|cache|mlruns|\.git)/.*")
 """What runs of a bundle write; nothing of it is a config or code."""
@@ -135,7 +136,8 @@ def _files(root: Path) -> Iterable[str]:
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         kept = WEIGHTS.fullmatch(name) or CONFIG_OR_CODE.fullmatch(name) or not WRITTEN.fullmatch(name)
-        if kept and name != MANIFEST and not name.endswith(".pyc") and (path.is_file() or path.is_symlink()):
+        kept = kept and name not in (MANIFEST, SIGNATURE) and not name.endswith(".pyc")
+        if kept and (path.is_file() or path.is_symlink()):
             yield name
 
 

@@ -15,6 +15,7 @@ from .closure import PACKAGE, other_packages, package_files
 from .json_style import render
 from .manifest import write_manifest
 from .packed_weights import check_weights, pack_weights, shipped_settings
+from .signing import sign_manifest
 
 __all__ = ["pack_bundle", "pins"]
 
@@ -41,7 +42,9 @@ not look at it.
 """
 
 
-def pack_bundle(bundle: Path, target: Path, weights: Path | None = None, weights_url: str | None = None) -> list[str]:
+def pack_bundle(
+    bundle: Path, target: Path, weights: Path | None = None, weights_url: str | None = None, key: Path | None = None
+) -> list[str]:
     """Write a bundle as a folder that needs no package of ours.
 
     Args:
@@ -49,14 +52,15 @@ def pack_bundle(bundle: Path, target: Path, weights: Path | None = None, weights
         target: Folder to write, which must be empty or not exist.
         weights: Weights to bring; those of the bundle's ``models/`` by default, with the settings they ship with.
         weights_url: Address at which ``models/`` will be found, for ``large_files.yml``.
+        key: Private key to sign with, as :func:`monai_mtl.bundle.signing.sign_manifest` takes it.
 
     Returns:
         What a user should know.
 
     Raises:
         ConfigError: If the target holds something, the version is not in the changelog, a config names what is not of
-            the package, or the weights are of other settings.
-        MissingError: If the weights do not exist.
+            the package, the weights are of other settings, or the key does not sign.
+        MissingError: If the weights or the key do not exist.
     """
     if target.exists() and any(target.iterdir()):
         raise ConfigError(f"{target} is not empty", fix="name another folder, or remove it")
@@ -83,6 +87,8 @@ def pack_bundle(bundle: Path, target: Path, weights: Path | None = None, weights
     notes = pack_weights(bundle, target, weights)
     notes += _large_files(target, weights_url)
     write_manifest(target)
+    if key is not None:
+        sign_manifest(target, key)
     notes += [f"audit: {one.text()}" for one in audit(target)]
     return notes
 

@@ -66,7 +66,20 @@ def _tensor_faults(declared: Mapping[str, Any]) -> Iterator[str]:
             wrong = [key for key, kind in TENSOR.items() if not isinstance(tensor.get(key), kind)]
             if wrong:
                 yield f"{side} {name}: {', '.join(wrong)} missing or of another type"
-            elif sorted(tensor["channel_def"], key=int) != [str(i) for i in range(tensor["num_channels"])]:
-                yield f"{side} {name}: channel_def does not name {tensor['num_channels']} channels"
+            elif sorted(tensor["channel_def"], key=int) != [str(i) for i in range(_names(tensor))]:
+                yield f"{side} {name}: channel_def does not name {_names(tensor)} {_named(tensor)}"
     if isinstance(declared.get("outputs"), dict) and next(iter(declared["outputs"]), "pred") != "pred":
         yield "pred is not the first output, which MONAI Label takes as the mask"
+
+
+def _names(tensor: Mapping[str, Any]) -> int:
+    """How many names a tensor needs: MONAI Label takes those of a mask as names of its values."""
+    return 2 if _one_logit(tensor) else int(tensor["num_channels"])
+
+
+def _named(tensor: Mapping[str, Any]) -> str:
+    return "values of its mask" if _one_logit(tensor) else "channels"
+
+
+def _one_logit(tensor: Mapping[str, Any]) -> bool:
+    return tensor["format"] == "segmentation" and tensor["num_channels"] == 1

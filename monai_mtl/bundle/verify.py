@@ -18,9 +18,10 @@ from torch import nn
 
 from ..errors import own_error
 from .audit import audit
-from .manifest import MANIFEST, compare_manifest
+from .manifest import MANIFEST, SIGNATURE, compare_manifest
 from .opening import component, open_bundle
 from .schema import metadata_faults
+from .signing import signature_faults
 from .verify_configs import equality_faults, metric_faults
 from .verify_network import output_faults, scripting_faults, weights_faults
 
@@ -56,15 +57,20 @@ class Check:
         return {**asdict(self), "ok": not self.faults}
 
 
-def verify_bundle(folder: Path, run: bool = True) -> list[Check]:
+def verify_bundle(folder: Path, run: bool = True, key: Path | None = None) -> list[Check]:
     """All checks of a bundle.
 
     Args:
         folder: Of the bundle, packed or not.
         run: Whether to make its components and run its network too.
+        key: Public key of the one who must have signed the manifest.
 
     Returns:
         The checks, in a fixed order. Those that need what an earlier one found missing are left out.
+
+    Raises:
+        MissingError: If there is no such key.
+        ConfigError: If a key is given and the library that checks signatures is missing.
     """
     missing = [f"{name} is missing" for name in FILES if not (folder / name).is_file()]
     checks = [Check("files", missing)]
@@ -72,8 +78,8 @@ def verify_bundle(folder: Path, run: bool = True) -> list[Check]:
         return checks
     found = [one.text() for one in audit(folder)]
     checks.append(Check("audit: nothing runs code, leaves the folder or names an absolute path", found))
-    checks.append(_manifest(folder))
-    if found or checks[-1].faults:
+    checks += [_manifest(folder), *_signature(folder, key)]
+    if any(one.faults for one in checks[1:]):
         return [*checks, Check("the rest", [], "nothing is run of a bundle with findings")]
     metadata, train, inference = (
         json.loads((folder / "configs" / f"{name}.json").read_text()) for name in ("metadata", "train", "inference")
@@ -98,6 +104,13 @@ def _manifest(folder: Path) -> Check:
         return Check("manifest", [], "none: not packed")
     changes = compare_manifest(folder)
     return Check("manifest", changes.refused, f"retrained: {', '.join(changes.retrained)}" if changes.retrained else "")
+
+
+def _signature(folder: Path, key: Path | None) -> list[Check]:
+    if key is not None:
+        return [Check("signature", signature_faults(folder, key))]
+    signed = (folder / SIGNATURE).is_file()
+    return [Check("signature", [], "not looked at, give --key with the owner's public key")] if signed else []
 
 
 def _properties(folder: Path, kind: str) -> list[str]:

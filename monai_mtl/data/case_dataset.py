@@ -12,7 +12,7 @@ from monai.config import PathLike
 from monai.data import CacheDataset, Dataset
 from monai.transforms import Compose, RandomizableTrait, Transform
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from .disk_cache import DiskCache
 
 __all__ = ["CACHES", "CaseDataset", "derived_seed"]
@@ -48,6 +48,7 @@ class CaseDataset(Dataset):
 
     Raises:
         ConfigError: If ``cache`` is unknown, or ``"disk"`` has no folder.
+        DataError: If there are no cases.
     """
 
     def __init__(
@@ -64,6 +65,9 @@ class CaseDataset(Dataset):
             raise ConfigError(f"unknown cache '{cache}'", expected=", ".join(CACHES), fix='--cache "memory"')
         if cache == "disk" and cache_dir is None:
             raise ConfigError('cache "disk" needs a folder', fix="--cache_dir PATH")
+        if not data:
+            fix = "in MONAI Label: save masks first, and let val_split leave some to train and some to validate"
+            raise DataError("there are no cases", expected="at least one", fix=fix)
         transform = transform if isinstance(transform, Compose) else Compose(transform)
         super().__init__(data, transform)
         self.seed = seed

@@ -16,7 +16,7 @@ from monai.config import PathLike
 from monai.data import ImageReader
 from monai.utils import MetaKeys, TraceKeys, ensure_tuple
 
-from ..errors import ImageError
+from ..errors import ImageError, MissingError
 from .colours import grey_of
 from .formats import IMAGE_SUFFIXES, Decoded, ReadOptions, list_series, read_any, read_any_size
 from .mask_values import class_indices
@@ -51,6 +51,8 @@ class MedicalReader(ImageReader):
         force: Whether a DICOM file without its preamble is read.
         reverse_indexing: Whether the first axis is x (width), as in MONAI; ``False`` gives rows first.
         max_bytes: Largest float32 picture that is decoded; compared with the header first.
+        modalities: For DICOM: the ``Modality`` that a file must have, one of these, such as ``("MG",)``; any if
+            ``None``. Other formats do not say theirs.
 
     Raises:
         ValueError: If an argument is none of these.
@@ -71,6 +73,7 @@ class MedicalReader(ImageReader):
         force: bool = False,
         reverse_indexing: bool = True,
         max_bytes: int = 1 << 28,
+        modalities: Sequence[str] | None = None,
         **_: Any,
     ) -> None:
         super().__init__()
@@ -92,6 +95,7 @@ class MedicalReader(ImageReader):
             raise ValueError(f"mask_values must lead to 0..{classes - 1}, got {mask_values}")
         self.mask_threshold = mask_threshold
         self.reverse_indexing = reverse_indexing
+        self.modalities = None if modalities is None else tuple(modalities)
         self.options = ReadOptions(voi, alpha, exif, frame, force, max_bytes)
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
@@ -123,9 +127,13 @@ class MedicalReader(ImageReader):
         if len(img) != 1:
             raise ImageError(f"one file expected, got {len(img)}", img, fix="give one image a case")
         path = img[0]
+        if path == Path():
+            what = "no image of this name is known"  # MONAI Label names a file that it does not find ""
+            raise MissingError(what, fix="name a file, or to MONAI Label an image of its datastore")
         if path.is_dir():
             raise ImageError(f"{path} is a folder", list_series(path), fix="give one of its files")
         content, decoded = read_any(path, self.options, self.kind == "mask")
+        self._refuse_modality(path, decoded.meta.get("modality"))
         array, notices = self._values(decoded, path, content)
         notices = [*decoded.meta.pop("notices", []), *notices]
         for notice in notices:
@@ -149,6 +157,14 @@ class MedicalReader(ImageReader):
             MetaKeys.SPACE: TraceKeys.NONE,
         }
         return array, meta
+
+    def _refuse_modality(self, path: Path, modality: str | None) -> None:
+        """``None`` where the format has none; DICOM that leaves it empty is refused too."""
+        if self.modalities is not None and modality is not None and modality not in self.modalities:
+            what = f"{path} is of modality {modality or '(none stated)'}"
+            wanted = ", ".join(self.modalities)
+            fix = "give images as this bundle was made for, or if it is one, add its modality to modalities"
+            raise ImageError(what, expected=wanted, fix=fix, kind="modality")
 
     def _values(self, decoded: Decoded, path: Path, content: str) -> tuple[np.ndarray, list[str]]:
         """Rows first: class indices or grey values ``(H, W)``, or colours ``(3, H, W)``; and notices."""

@@ -12,6 +12,7 @@ from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 from .tissue_features import DiagnosisFromFeaturesd, TissueFeaturesd
 from .trim import RandTrimd
 from .verify_sha256 import VerifySHA256d
+from .viewer_space import ViewerSpaced
 
 __all__ = [
     "BreastForeground",
@@ -34,4 +35,5 @@ __all__ = [
     "TissueFeaturesd",
     "UnpackTasksd",
     "VerifySHA256d",
+    "ViewerSpaced",
 ]

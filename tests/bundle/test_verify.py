@@ -80,6 +80,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "metadata",
         "outputs cls: channel_def does not name 3 channels",
     ),
+    "mask without a name for 0": (
+        edit("metadata", lambda c: outputs(c)["pred"].update(num_channels=1, channel_def={"0": "mass"})),
+        "metadata",
+        "outputs pred: channel_def does not name 2 values of its mask",
+    ),
     "output without shape": (
         edit("metadata", lambda c: outputs(c)["pred"].pop("spatial_shape")),
         "metadata",

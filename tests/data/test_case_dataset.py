@@ -22,7 +22,7 @@ from monai.transforms import (
 from PIL import Image
 
 from monai_mtl.data import CaseDataset, DiskCache, MedicalReader, digest_of
-from monai_mtl.errors import ConfigError, RunError
+from monai_mtl.errors import ConfigError, DataError, RunError
 
 from ..factories import breast
 
@@ -162,6 +162,11 @@ def test_a_full_disk_is_one_clear_error_and_leaves_no_half_entry(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_cases_are_refused():
+    with pytest.raises(DataError, match="there are no cases"):
+        CaseDataset([], noisy())
 
 
 def test_unknown_caches_are_refused():

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.uid import JPEG2000Lossless
 
 from monai_mtl.data import MedicalReader
 from monai_mtl.data.reader import read_size
-from monai_mtl.errors import ImageError
+from monai_mtl.errors import ImageError, MissingError
 
 from ..faults.dicom import deflate_bomb, j2k, series
 from ..faults.generate import mammogram, pixels, real, write_dicom
@@ -66,6 +67,26 @@ def test_an_empty_rescale_is_none(tmp_path):
 def test_an_option_that_there_is_not(option, reason):
     with pytest.raises(ValueError, match=reason):
         MedicalReader(**option)
+
+
+def test_a_file_of_another_modality_is_refused_where_modalities_are_named(tmp_path):
+    path = made(tmp_path, Modality="CT")
+    error = refusal(path, modalities=["MG", "CR"])
+    assert (error.kind, error.expected) == ("modality", "MG, CR")
+    assert "is of modality CT" in str(error)
+    assert "(none stated)" in str(refusal(made(tmp_path, Modality=""), modalities=["MG"]))
+    for accepted in (["CT"], None):
+        assert np.array_equal(read(made(tmp_path, Modality="CT"), modalities=accepted)[0], RAW)
+
+
+def test_pictures_have_no_modality_to_refuse(tmp_path):
+    Image.fromarray(RAW.astype(np.uint8)).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png", modalities=["MG"])[0].shape == RAW.shape
+
+
+def test_an_empty_name_is_not_taken_for_the_current_folder():
+    with pytest.raises(MissingError, match="no image of this name"):
+        MedicalReader().get_data([Path("")])
 
 
 @pytest.mark.parametrize(
