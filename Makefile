@@ -58,8 +58,8 @@ docs: $(VENV)/.docs  ## the pages of docs/ as a site that opens from the disk, i
 bench: $(VENV)/.run  ## speed against plain MONAI, as ratios
 	$(VENV)/bin/python -W ignore scripts/bench.py
 
-kill: $(VENV)/.dev  ## a training killed 100 times and resumed: are its weights those of an undisturbed one?
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore scripts/kill.py --bundle $(BUNDLE)
+kill: $(VENV)/.dev  ## a training killed 100 times and resumed: are its files those of an undisturbed one? (BUNDLE=...)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore scripts/kill.py $(BUNDLE)
 
 fuzz: $(VENV)/.dev  ## what the reader makes of 10,000 damaged files (a minute)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python scripts/fuzz.py

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .errors import ConfigError
+from .memory import keep_free_memory
 
 __all__ = ["PRECISIONS", "Precision", "bf16_units"]
 
@@ -80,9 +81,13 @@ class Precision:
     def place(self, network: nn.Module) -> nn.Module:
         """Bring a network to the device, its weights in the order that convolutions are quickest with.
 
+        On a CPU the process also keeps freed memory for the next layer, see :func:`monai_mtl.memory.keep_free_memory`.
+
         Args:
             network: Network of 2D convolutions; names and values of its weights stay.
         """
+        if self.device.type == "cpu":
+            keep_free_memory()
         network.to(self.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.compile:

@@ -1,29 +1,26 @@
 """Speed and memory of a bundle's network, against the same network in eager float32.
 
 One with deep supervision then computes every level, as the papers' code does. Called by bench.py. Weights are random:
-speed does not depend on them.
+speed does not depend on them. Each way is prepared in a process of its own.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from bench_memory import bench_memory
+from bench_turns import Run, Way, in_turns
 from torch import nn
 
 from monai_mtl.bundle.export import ExportedNetwork, export_onnx, export_openvino, export_path
 from monai_mtl.bundle.export.record import network_settings, write_record
-from monai_mtl.bundle.opening import open_bundle, start_handlers
+from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.engines import Precision, bf16_units
 from monai_mtl.predictor import Predictor
 from monai_mtl.registry import Bundle
@@ -33,10 +30,7 @@ __all__ = ["bench_bundle"]
 STEP = {"batch_size": 4, "patch_size": [512, 384]}
 """Settings of a training step; a bundle that has no windows takes its whole images."""
 IMAGES = 4
-MANY = 200
-"""Images of a long run, whose memory must stay that of its first tenth."""
 EAGER, ALL_LEVELS, MAIN = "eager, fp32", "every level, eager, fp32", "main output, eager, fp32"
-Run = Callable[[], Any]
 
 
 class AllLevels(nn.Module):
@@ -73,50 +67,23 @@ def bench_bundle(bundle: Bundle, folder: Path, rounds: int) -> dict[str, Any]:
     shape = (1, spec["num_channels"], *spec["spatial_shape"])
     weights = _weights(bundle, folder, shape)
     made = _exports(bundle, weights, torch.rand(shape) * 255)
-    steps, step_shape = _steps(bundle)
+    images = _images(bundle, folder)
+    settings = _step_settings(bundle)
     return {
         "eval": {"shape": list(shape), **in_turns(_evals(bundle, weights, shape, made), rounds)},
-        "step": in_turns(steps, rounds) | {"shape": step_shape},
+        "step": {"shape": list(_batch(bundle, settings)[0].shape), **in_turns(_steps(bundle, settings), rounds)},
         "path": {"images": IMAGES, **in_turns(_paths(bundle, weights, folder, made), max(3, rounds // 2))},
-        "memory": _memories(bundle, weights, folder, made),
+        "memory": bench_memory(bundle, weights, images, folder, made),
     }
-
-
-def in_turns(runs: Mapping[str, Run], rounds: int) -> dict[str, Any]:
-    """Seconds of each, and how many times quicker than the first in the same round."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for run in runs.values():
-        run()
-    for turn in range(rounds):
-        for name in list(runs)[:: -1 if turn % 2 else 1]:
-            start = time.perf_counter()
-            runs[name]()
-            seconds[name].append(time.perf_counter() - start)
-    base = next(iter(seconds.values()))
-    rows = {}
-    for name, values in seconds.items():
-        ratios = sorted(one / other for one, other in zip(base, values, strict=True))
-        rows[name] = {
-            "median_s": statistics.median(values),
-            "median_ratio": statistics.median(ratios),
-            "lower_quartile": ratios[len(ratios) // 4],
-            "upper_quartile": ratios[-1 - len(ratios) // 4],
-        }
-    return {"rounds": rounds, "rows": rows}
 
 
 def _network(bundle: Bundle, weights: Path | None = None) -> nn.Module:
     given = {"checkpoint": str(weights or bundle.folder / "LICENSE"), "dataset#data": [], "device": "cpu"}
     parser = open_bundle(bundle.folder, ["inference.json"], given)
+    network = parser.get_parsed_content("network_def").eval()  # not the config's network, which has been placed
     if weights is not None:
-        start_handlers(parser.get_parsed_content("handlers")[:1])
-    return parser.get_parsed_content("network_def").eval()
-
-
-def _base(bundle: Bundle, weights: Path) -> tuple[str, nn.Module]:
-    """What the others are compared with."""
-    network = _network(bundle, weights)
-    return (ALL_LEVELS, AllLevels(network)) if hasattr(network, "forward_levels") else (EAGER, network)
+        network.load_state_dict(torch.load(weights, weights_only=True)["model"])
+    return network
 
 
 def _weights(bundle: Bundle, folder: Path, shape: tuple[int, ...]) -> Path:
@@ -143,66 +110,97 @@ def _exports(bundle: Bundle, weights: Path, image: torch.Tensor) -> dict[str, tu
     return {f"{backend} {precision}": (backend, precision) for backend, precision in exports()}
 
 
-def _evals(bundle: Bundle, weights: Path, shape: tuple[int, ...], made: Mapping[str, tuple[str, str]]) -> dict:
-    image = torch.rand(shape) * 255
-
-    def torch_run(network: nn.Module, precision: Precision) -> Run:
-        def run() -> Any:
-            with torch.inference_mode(), precision.autocast():
-                return network(image)
-
-        return run
-
-    eager, auto = Precision("fp32"), Precision("auto")
-    base, network = _base(bundle, weights)
-    runs = {base: torch_run(network, eager)}
-    if base == ALL_LEVELS:
-        runs[MAIN] = torch_run(_network(bundle, weights), eager)
-    runs[f"precision auto ({auto.name})"] = torch_run(auto.place(_network(bundle, weights)), auto)
-    for name, (backend, precision) in made.items():
-        exported = ExportedNetwork(export_path(weights, backend, precision), precision)
-        runs[name] = lambda exported=exported: exported(image)
-    return runs
+def _evals(
+    bundle: Bundle, weights: Path, shape: tuple[int, ...], made: Mapping[str, tuple[str, str]]
+) -> dict[str, Way]:
+    several = hasattr(_network(bundle), "forward_levels")
+    ways = {ALL_LEVELS if several else EAGER: Way(_eval, (bundle, weights, shape, "fp32", several, False))}
+    if several:
+        ways[MAIN] = Way(_eval, (bundle, weights, shape, "fp32", False, False))
+    ways[f"precision auto ({Precision('auto').name})"] = Way(_eval, (bundle, weights, shape, "auto", False, True))
+    return ways | {name: Way(_exported, (weights, shape, *how)) for name, how in made.items()}
 
 
-def _steps(bundle: Bundle) -> tuple[dict[str, Run], list[int]]:
+def _eval(bundle: Bundle, weights: Path, shape: tuple[int, ...], name: str, all_levels: bool, place: bool) -> Run:
+    network, precision, image = _network(bundle, weights), Precision(name), torch.rand(shape) * 255
+    if all_levels:
+        network = AllLevels(network)
+    if place:
+        network = precision.place(network)
+
+    def run() -> Any:
+        with torch.inference_mode(), precision.autocast():
+            return network(image)
+
+    return run
+
+
+def _exported(weights: Path, shape: tuple[int, ...], backend: str, precision: str) -> Run:
+    exported, image = ExportedNetwork(export_path(weights, backend, precision), precision), torch.rand(shape) * 255
+    return lambda: exported(image)
+
+
+def _step_settings(bundle: Bundle) -> dict[str, Any]:
     config = json.loads((bundle.folder / "configs" / "train.json").read_text())
-    given = {name: value for name, value in STEP.items() if name in config} | {"device": "cpu", "cache": "none"}
-    parser = open_bundle(bundle.folder, ["train.json"], given, kind="train")
+    return {name: value for name, value in STEP.items() if name in config} | {"device": "cpu", "cache": "none"}
+
+
+def _batch(bundle: Bundle, settings: Mapping[str, Any]) -> tuple[torch.Tensor, Any, Any, nn.Module]:
+    """An image, its target, the loss and the network of a training."""
+    parser = open_bundle(bundle.folder, ["train.json"], settings, kind="train")
     batch = next(iter(parser.get_parsed_content("train#dataloader")))
     image, target = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
-    loss, definition = parser.get_parsed_content("loss"), parser.get_parsed_content("network_def")
-
-    def step(precision: Precision, place: bool) -> Run:
-        network = copy.deepcopy(definition).train()
-        network = precision.place(network) if place else network
-        optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
-
-        def run() -> None:
-            optimizer.zero_grad()
-            with precision.autocast():
-                outputs = network(image)
-            loss({name: value.float() for name, value in outputs.items()}, target).backward()
-            optimizer.step()
-
-        return run
-
-    auto = Precision("auto")
-    runs = {"eager, fp32": step(Precision("fp32"), False), f"precision auto ({auto.name})": step(auto, True)}
-    return runs, list(image.shape)
+    return image, target, parser.get_parsed_content("loss"), parser.get_parsed_content("network_def")
 
 
-def _paths(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple[str, str]]) -> dict[str, Run]:
-    images = _images(bundle, folder)
+def _steps(bundle: Bundle, settings: Mapping[str, Any]) -> dict[str, Way]:
+    auto = f"precision auto ({Precision('auto').name})"
+    return {
+        EAGER: Way(_step, (bundle, settings, "fp32", False)),
+        auto: Way(_step, (bundle, settings, "auto", True)),
+    }
+
+
+def _step(bundle: Bundle, settings: Mapping[str, Any], name: str, place: bool) -> Run:
+    image, target, loss, network = _batch(bundle, settings)
+    precision, network = Precision(name), network.train()
+    if place:
+        network = precision.place(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
+
+    def run() -> None:
+        optimizer.zero_grad()
+        with precision.autocast():
+            outputs = network(image)
+        loss({name: value.float() for name, value in outputs.items()}, target).backward()
+        optimizer.step()
+
+    return run
+
+
+def _paths(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple[str, str]]) -> dict[str, Way]:
+    several = hasattr(_network(bundle), "forward_levels")
+    images = folder / "images"
+    base = f"run of the config, {ALL_LEVELS if several else EAGER}"
+    ways = {base: Way(_config_run, (bundle, weights, images, folder / "plain", several))}
+    for name, how in {"torch auto": ("torch", "auto"), **made}.items():
+        out = folder / name.replace(" ", "_")
+        ways[f"Predictor, {name}"] = Way(_predictor_run, (bundle.folder, weights, *how, images, out))
+    return ways
+
+
+def _config_run(bundle: Bundle, weights: Path, images: Path, out: Path, all_levels: bool) -> Run:
     given = {"checkpoint": str(weights), "dataset_dir": str(images), "device": "cpu", "precision": "fp32"}
-    parser = open_bundle(bundle.folder, ["inference.json"], {**given, "output_dir": str(folder / "out")})
+    parser = open_bundle(bundle.folder, ["inference.json"], {**given, "output_dir": str(out)})
     evaluator = parser.get_parsed_content("evaluator")
-    base, evaluator.network = _base(bundle, weights)
-    runs: dict[str, Run] = {f"run of the config, {base}": evaluator.run}
-    for name, (backend, precision) in {"torch auto": ("torch", "auto"), **made}.items():
-        predictor = Predictor(bundle.folder, weights, backend, precision, device="cpu")
-        runs[f"Predictor, {name}"] = lambda predictor=predictor: predictor.run(images, folder / "out")
-    return runs
+    network = _network(bundle, weights)
+    evaluator.network = AllLevels(network) if all_levels else network
+    return evaluator.run
+
+
+def _predictor_run(bundle: Path, weights: Path, backend: str, precision: str, images: Path, out: Path) -> Run:
+    predictor = Predictor(bundle, weights, backend, precision, device="cpu")
+    return lambda: predictor.run(images, out)
 
 
 def _images(bundle: Bundle, folder: Path) -> Path:
@@ -212,42 +210,3 @@ def _images(bundle: Bundle, folder: Path) -> Path:
         for path in sorted((bundle.folder / "sample_data" / "images").iterdir())[:IMAGES]:
             shutil.copy(path, target)
     return target
-
-
-MEMORY = """
-import json, sys, torch
-from monai_mtl.predictor import Predictor
-words = json.loads(sys.argv[1])
-torch.set_num_threads(words["threads"])
-def mib(text):
-    return int(next(l for l in open("/proc/self/status") if l.startswith(text)).split()[1]) / 1024
-found = [mib("VmRSS")]
-predictor = Predictor(*words["predictor"], device="cpu")
-for images in words["images"]:
-    predictor.run(images, words["out"])
-    found.append(mib("VmHWM"))
-print(json.dumps(found))
-"""
-
-
-def _memories(bundle: Bundle, weights: Path, folder: Path, made: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """Peak of a run in its own process, above what the imports take, and how much it still grows in a long run."""
-    images = sorted(str(path) for path in _images(bundle, folder).iterdir())
-    many = folder / "many"
-    many.mkdir(exist_ok=True)
-    for i in range(MANY):
-        source = Path(images[i % len(images)])
-        shutil.copy(source, many / f"{i:03d}{source.suffix}")
-    copies = sorted(str(path) for path in many.iterdir())
-    runs = {name: (*how, [images]) for name, how in {"torch auto": ("torch", "auto"), **made}.items()}
-    runs[f"torch auto, {MANY} images"] = ("torch", "auto", [copies[: MANY // 10], copies])
-    found = {}
-    for name, (backend, precision, lists) in runs.items():
-        words = {"predictor": [str(bundle.folder), str(weights), backend, precision], "out": str(folder / "out")}
-        words |= {"images": lists, "threads": torch.get_num_threads()}
-        command = [sys.executable, "-W", "ignore", "-c", MEMORY, json.dumps(words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        before, *peaks = json.loads(done.stdout.splitlines()[-1])
-        row = {"imports_mib": before, "peak_mib": peaks[-1], "above_imports_mib": peaks[-1] - before}
-        found[f"Predictor, {name}"] = row | ({"grown_mib": peaks[-1] - peaks[0]} if len(peaks) > 1 else {})
-    return {"rows": found}

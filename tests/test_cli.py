@@ -14,12 +14,14 @@ import pytest
 
 from monai_mtl import cli
 from monai_mtl.data import load_datalist
-from monai_mtl.registry import find_bundles, read_bundle
+from monai_mtl.registry import find_bundles
 from monai_mtl.verbs import runs
 
 from .conftest import ROOT
+from .every_bundle import every_bundle
 from .factories import edit_datalist, write_datalist
-from .trained import SMALL, random_weights
+from .small_runs import words as as_words
+from .trained import random_weights, tiny
 
 CLASSES = json.dumps({"seg": ["background", "mass"], "cls": ["no mass", "mass"]})
 
@@ -36,23 +38,28 @@ def run(capsys, *words: str) -> tuple[int, str, str]:
     return left.value.code, shown.out, shown.err
 
 
-@pytest.mark.parametrize("bundle", ["hds_inbreast", "bundles/hds_inbreast", CLASSES])
+@every_bundle
 def test_a_sound_set_passes(tmp_path, capsys, bundle):
-    code, out, err = run(capsys, "check", bundle, "--data", write_datalist(tmp_path))
-    assert (code, err) == (0, "")
-    assert out == "6 cases, 0 kinds of errors, 0 of warnings\n"
+    folder = write_datalist(tmp_path)
+    edit_datalist(folder, lambda c: c.update(classes=json.loads(CLASSES)))
+    for words in ((bundle.name, "--classes", CLASSES), (f"bundles/{bundle.name}", "--classes", CLASSES), (CLASSES,)):
+        code, out, err = run(capsys, "check", *words, "--data", folder)
+        assert (code, err) == (0, "")
+        assert out == "6 cases, 0 kinds of errors, 0 of warnings\n"
 
 
-def test_faults_are_printed_and_the_code_is_2(tmp_path, capsys):
-    folder = write_datalist(tmp_path / "data")
+@every_bundle
+def test_faults_are_printed_and_the_code_is_2(tmp_path, capsys, bundle):
+    folder, place = write_datalist(tmp_path / "data"), tmp_path / "out"
     (folder / "images" / "case0.png").write_text("no")
-    edit_datalist(folder, lambda c: c["training"][1].update(label_cls=0))
-    code, out, _ = run(capsys, "check", "hds_inbreast", "--data", folder, "--output", tmp_path / "out")
+    edit_datalist(folder, lambda c: c["training"][1].update(label_cls=0) or c.update(classes=json.loads(CLASSES)))
+    words = [bundle.name, "--classes", CLASSES, "--data", folder, "--output", place, "--class_from_mask", True]
+    code, out, _ = run(capsys, "check", *words)
     assert code == 2
     assert "error: 1 of 6 cases cannot be read\n  cannot read case0.png" in out
-    assert "error: 1 of 6 cases have a class that disagrees with their mask" in out, "class_from_mask of the bundle"
-    assert f"2 kinds of errors, 0 of warnings; details: {tmp_path / 'out' / 'check.json'}" in out
-    assert (tmp_path / "out" / "check.png").is_file()
+    assert "error: 1 of 6 cases have a class that disagrees with their mask" in out
+    assert f"2 kinds of errors, 0 of warnings; details: {place / 'check.json'}" in out
+    assert (place / "check.png").is_file()
 
 
 def test_a_report_may_be_json(tmp_path, capsys):
@@ -116,24 +123,26 @@ def test_the_module_is_the_command():
     assert done.stdout.strip() == "set()"
 
 
-def test_inference_ends_with_1_if_an_image_failed(tmp_path, capsys):
-    weights = random_weights(ROOT / "bundles" / "hds_inbreast", tmp_path / "model.pt", **SMALL)
+@every_bundle
+def test_inference_ends_with_1_if_an_image_failed(tmp_path, capsys, bundle):
+    settings = tiny(bundle.folder)
+    weights = random_weights(bundle.folder, tmp_path / "model.pt", **settings)
     images = write_datalist(tmp_path / "data", patients=2) / "images"
-    options = [word for name, value in {**SMALL, "image_size": [128, 128]}.items() for word in (f"--{name}", value)]
-    words = ["infer", "hds_inbreast", images, tmp_path / "out", "--weights", weights, *options]
+    words = ["infer", bundle.name, images, tmp_path / "out", "--weights", weights, *as_words(settings)]
     assert run(capsys, *words)[0] == 0
     (images / "broken.png").write_text("no")
     assert run(capsys, *words)[0] == 1
     assert len(json.loads((tmp_path / "out" / "results.json").read_text())["results"]) == 2
     several = f"['{images / 'case0.png'}','{images / 'case1.png'}']"
-    assert run(capsys, "infer", "hds_inbreast", several, tmp_path / "two", *words[4:])[0] == 0
+    assert run(capsys, "infer", bundle.name, several, tmp_path / "two", *words[4:])[0] == 0
 
 
-def test_an_export_needs_weights_and_labelled_images(tmp_path, capsys):
-    code, _, err = run(capsys, "export", "hds_inbreast", "--weights", tmp_path / "none.pt")
+@every_bundle
+def test_an_export_needs_weights_and_labelled_images(tmp_path, capsys, bundle):
+    code, _, err = run(capsys, "export", bundle.name, "--weights", tmp_path / "none.pt")
     assert code == 2
     assert "error: no weights at" in err
-    code, _, err = run(capsys, "export", "hds_inbreast", "--backend", "openvino", "--precision", "fp64")
+    code, _, err = run(capsys, "export", bundle.name, "--backend", "openvino", "--precision", "fp64")
     assert code == 2
     assert "error: openvino has no precision 'fp64'" in err
 
@@ -188,12 +197,6 @@ def test_what_nobody_measured_is_told_so(capsys, tmp_path):
     assert found["memory"] == {"training": "3 GB on a GPU", "inference": "not measured"}
     assert found["time"] == {"training": "not measured", "inference": "not measured"}
     assert found["licence"] == {"code and configs": "not stated", "data": "not stated"}
-    code, out, _ = run(capsys, "info", "hds_inbreast")
-    assert code == 0
-    assert f"state        {read_bundle(ROOT / 'bundles' / 'hds_inbreast').state}\n" in out
-    assert "code and configs: Apache License Version 2.0\n" in out
-    assert "CC BY 4.0" in out
-    assert "seg: background, mass\n" in out
     (folder / "configs" / "metadata.json").write_text(json.dumps(content | {"state": "trained"}))
     found = json.loads(run(capsys, "info", folder, "--json")[1])
     assert found["figures"] == {"val_seg_dice": 0.5, "val_cls_auc": "not in metadata.json, see the card"}
@@ -202,18 +205,52 @@ def test_what_nobody_measured_is_told_so(capsys, tmp_path):
     assert (code, "holds no JSON" in err) == (2, True)
 
 
+@every_bundle
+def test_what_a_bundle_is_stands_in_its_files(capsys, bundle):
+    code, out, _ = run(capsys, "info", bundle.name)
+    assert code == 0
+    assert f"state        {bundle.state}\n" in out
+    assert "code and configs: Apache License Version 2.0\n" in out
+    assert "CC BY 4.0" in out
+    for task in bundle.tasks:
+        assert f"{task}: {', '.join(bundle.classes(task))}\n" in out
+
+
+MISSPELT = {
+    "setting of a training": ("train", "--max_epoch", "3"),
+    "setting of an evaluation": ("evaluate", "--checkpiont", "x"),
+    "recipe": ("train", "--recipe", "evalute"),
+    "unlike any": ("train", "--colour", "1"),
+}
+
+
+@every_bundle
 @pytest.mark.parametrize(
-    ("words", "what", "fix"),
+    ("case", "what", "fix"),
     [
-        (("train", "hds_inbreast", "--max_epoch", "3"), "there is no setting 'max_epoch'", "did you mean max_epochs?"),
-        (("evaluate", "hds_inbreast", "--checkpiont", "x"), "no setting 'checkpiont'", "did you mean checkpoint?"),
-        (("train", "hds_inbreast", "--recipe", "cdd_cesn"), "has no recipe cdd_cesn", "did you mean cdd_cesm?"),
-        (("demo", "hds_inbrest"), "there is no bundle hds_inbrest", "did you mean hds_inbreast?"),
-        (("train", "ynet_biopsy", "--colour", "1"), "there is no setting 'colour'", "use one of these"),
-        (("check", CLASSES, "docs", "--folds", "1"), "there is no setting folds", "did you mean fold?"),
+        ("setting of a training", "there is no setting 'max_epoch'", "did you mean max_epochs?"),
+        ("setting of an evaluation", "no setting 'checkpiont'", "did you mean checkpoint?"),
+        ("recipe", "has no recipe evalute", "did you mean evaluate?"),
+        ("unlike any", "there is no setting 'colour'", "use one of these"),
     ],
 )
-def test_a_misspelt_name_is_refused_with_the_right_one(capsys, words, what, fix):
+def test_a_misspelt_name_is_refused_with_the_right_one(capsys, bundle, case, what, fix):
+    verb, *words = MISSPELT[case]
+    refused(capsys, (verb, bundle.name, *words), what, fix)
+
+
+@every_bundle
+def test_a_misspelt_bundle_is_refused_with_the_right_one(capsys, bundle):
+    name = bundle.name[:-3] + bundle.name[-2:]
+    refused(capsys, ("demo", name), f"there is no bundle {name}", f"did you mean {bundle.name}?")
+
+
+def test_a_misspelt_argument_is_refused_with_the_right_one(capsys):
+    words = ("check", CLASSES, "docs", "--folds", "1")
+    refused(capsys, words, "there is no setting folds", "did you mean fold?")
+
+
+def refused(capsys, words: tuple[str, ...], what: str, fix: str) -> None:
     code, out, err = run(capsys, *words)
     assert (code, out) == (2, "")
     assert what in err
@@ -224,34 +261,38 @@ def test_a_misspelt_name_is_refused_with_the_right_one(capsys, words, what, fix)
     assert json.loads(out)["error"]["fix"] == fix
 
 
-def test_a_misspelt_setting_is_refused_before_anything_heavy_is_imported():
+@every_bundle
+def test_a_misspelt_setting_is_refused_before_anything_heavy_is_imported(bundle):
     code = (
         "import sys, monai_mtl.cli as cli\n"
-        "try: cli.main(['train', 'hds_inbreast', '--max_epoch', '3'])\n"
+        f"try: cli.main(['train', '{bundle.name}', '--max_epoch', '3'])\n"
         "except SystemExit as left: print(left.code, {'torch', 'monai', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "2 set()\n"
 
 
-def test_debug_shows_where_an_error_arose(capsys):
-    code, _, err = run(capsys, "--debug", "train", "hds_inbreast", "--max_epoch", "3")
+@every_bundle
+def test_debug_shows_where_an_error_arose(capsys, bundle):
+    code, _, err = run(capsys, "--debug", "train", bundle.name, "--max_epoch", "3")
     assert code == 2
     assert "Traceback" in err
     assert "did you mean max_epochs?" in err
 
 
-def test_other_names_of_options_mean_the_same(tmp_path, capsys):
-    code, _, err = run(capsys, "infer", "hds_inbreast", "--input", tmp_path, "--output=x", "--engine=abacus")
+@every_bundle
+def test_other_names_of_options_mean_the_same(tmp_path, capsys, bundle):
+    code, _, err = run(capsys, "infer", bundle.name, "--input", tmp_path, "--output=x", "--engine=abacus")
     assert code == 2
     assert "unknown backend 'abacus'" in err
 
 
-def test_a_demo_is_three_commands_and_says_what_it_is_not(tmp_path, capsys, monkeypatch):
+@every_bundle
+def test_a_demo_is_three_commands_and_says_what_it_is_not(tmp_path, capsys, monkeypatch, bundle):
     ran = []
     monkeypatch.setattr(runs, "run_configs", lambda files, settings: ran.append([file.name for file in files]))
     folder = tmp_path / "mine"
-    shutil.copytree(ROOT / "bundles" / "ynet_biopsy" / "configs", folder / "configs")
+    shutil.copytree(bundle.folder / "configs", folder / "configs")
     (folder / "configs" / "shipped.json").unlink(missing_ok=True)
     code, out, _ = run(capsys, "demo", folder)
     steps = [["train.json", "demo.json"], ["train.json", "demo.json", "evaluate.json"]]
@@ -269,9 +310,9 @@ def test_a_demo_is_three_commands_and_says_what_it_is_not(tmp_path, capsys, monk
     monkeypatch.setattr(runs, "run_configs", lambda files, settings: ran.append(files) or Stub(folder))
     (folder / "eval").mkdir()
     (folder / "eval" / "metrics.json").write_text("{}")
-    words = ["evaluate", folder, "--recipe", "['ebhi','stage1']", "--shipped", "--json"]
+    words = ["evaluate", folder, "--recipe", "['demo','multi_gpu_train']", "--shipped", "--json"]
     assert run(capsys, *words)[0] == 0
-    assert [file.stem for file in ran[0]] == ["train", "ebhi", "stage1", "evaluate", "shipped"]
+    assert [file.stem for file in ran[0]] == ["train", "demo", "multi_gpu_train", "evaluate", "shipped"]
 
 
 class Stub:
@@ -293,37 +334,28 @@ def logging_as_before():
     root.handlers, root.level = handlers, level
 
 
-TINY = {
-    "image_size": [128, 128],
-    "patch_size": [128, 128],
-    "batch_size": 3,
-    "interval_draws": 5,
-    "device": "cpu",
-    **SMALL,
-}
-
-
 @pytest.fixture
-def small_run(tmp_path, capsys, logging_as_before) -> tuple[Path, list[str], str]:
+def small_run(bundle, tmp_path, capsys, logging_as_before) -> tuple[Path, list[str], str]:
     """Folder of a training of one epoch, the words for more of it, and what it printed."""
     data = write_datalist(tmp_path / "smith_data", patients=15, sections=False)
-    words = ["hds_inbreast", "--data", data, "--output", tmp_path / "run"]
-    words += [word for name, value in TINY.items() for word in (f"--{name}", value)]
+    settings = {**tiny(bundle.folder, "train"), "batch_size": 3, "interval_draws": 5, "device": "cpu"}
+    words = [bundle.name, "--data", data, "--output", tmp_path / "run", *as_words(settings)]
     code, out, _ = run(capsys, "train", *words, "--max_epochs", "1", "--val_interval", "1")
     assert code == 0
     return tmp_path / "run", words, out
 
 
-def test_a_training_and_its_evaluation_show_the_plain_command_first(small_run, capsys):
+@every_bundle
+def test_a_training_and_its_evaluation_show_the_plain_command_first(bundle, small_run, capsys):
     folder, words, out = small_run
     first = shlex.split(out.splitlines()[0].removeprefix("$ "))
     assert first[:6] == [
         *["python", "-m", "monai.bundle", "run", "--config_file"],
-        "bundles/hds_inbreast/configs/train.json",
+        f"bundles/{bundle.name}/configs/train.json",
     ]
     options = dict(zip(first[6::2], first[7::2], strict=True))
     assert options["--ckpt_dir"] == str(folder / "models")
-    assert options["--image_size"] == "[128, 128]"
+    assert options["--image_size"] == json.dumps(tiny(bundle.folder)["image_size"])
     assert out.splitlines()[-2:] == [
         f"weights: {folder / 'models' / 'model.pt'}",
         f"curves: {folder / 'models' / 'training.csv'}",
@@ -332,7 +364,7 @@ def test_a_training_and_its_evaluation_show_the_plain_command_first(small_run, c
     assert code == 0
     told = json.loads(out)  # nothing else reaches stdout
     assert f"$ {told['command']}" in err
-    assert "'bundles/hds_inbreast/configs/evaluate.json'" in told["command"]
+    assert f"'bundles/{bundle.name}/configs/evaluate.json'" in told["command"]
     assert told["cases"] == json.loads((folder / "eval" / "metrics.json").read_text())["cases"] > 0
     record = json.loads((folder / "eval" / "run.json").read_text())
     assert "--dataset_dir DATA --ckpt_dir models --output_dir eval" in record["command"]

@@ -82,3 +82,35 @@ def test_fp16_on_a_gpu_scales_gradients():
     MultiTaskInferer(precision=precision)(torch.rand(1, 4, 16, 16, device="cuda"), net)
     assert net.inside == torch.float16
     assert precision.scaler
+
+
+class Scaled(nn.Conv2d):
+    """A convolution that uses its weights in another way."""
+
+    def forward(self, image):
+        return super().forward(image) * self.weight.abs().max()
+
+
+def test_rounded_weights_give_the_bits_that_autocasting_gives():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ConvTranspose2d(4, 4, 2),
+        Scaled(4, 4, 3),
+        nn.Flatten(),
+        nn.Linear(64, 3),
+    ).eval()
+    precision, image = Precision("bf16", "cpu"), torch.randn(2, 1, 7, 7)
+    with torch.inference_mode(), precision.autocast():
+        expected = net(image)
+    assert precision.round_weights(net) is net
+    with torch.inference_mode(), precision.autocast():
+        assert torch.equal(net(image), expected)
+    types = [None if not list(layer.parameters()) else layer.weight.dtype for layer in net]
+    assert types == [torch.bfloat16, torch.float32, torch.bfloat16, torch.float32, None, torch.bfloat16]
+
+
+def test_weights_of_a_network_in_float32_stay():
+    net = nn.Conv2d(1, 1, 3)
+    assert Precision("fp32", "cpu").round_weights(net).weight.dtype == torch.float32

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -19,31 +19,35 @@ from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.errors import ConfigError, DataError, MissingError, RunError
 from monai_mtl.predictor import Predictor
 
-from .conftest import ROOT
+from .every_bundle import BUNDLES
 from .factories import breast
-from .trained import SIZE, SMALL, random_weights
-
-BUNDLE = ROOT / "bundles" / "hds_inbreast"
-SAMPLE = BUNDLE / "sample_data" / "images"
+from .fresh import fresh
+from .trained import random_weights, tiny
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return random_weights(BUNDLE, tmp_path_factory.mktemp("weights") / "model.pt")
+@pytest.fixture(scope="module", params=BUNDLES, ids=lambda bundle: bundle.name)
+def bundle(request) -> Path:
+    return request.param.folder
 
 
 @pytest.fixture(scope="module")
-def predictor(weights) -> Predictor:
-    return Predictor(BUNDLE, weights, image_size=SIZE)
+def weights(bundle, tmp_path_factory) -> Path:
+    return random_weights(bundle, tmp_path_factory.mktemp("weights") / "model.pt", **tiny(bundle))
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle, weights) -> Predictor:
+    return Predictor(bundle, weights, **tiny(bundle))
 
 
 @pytest.fixture
-def images(tmp_path) -> Path:
-    """Two mammograms and between them, by name, a broken file."""
-    folder = tmp_path / "images"
+def images(bundle, tmp_path) -> Path:
+    """Two images of the sample data and between them, by name, a broken file."""
+    folder, sample = tmp_path / "images", sorted((bundle / "sample_data" / "images").iterdir())
     (folder / "more").mkdir(parents=True)
-    shutil.copy(SAMPLE / "P115_R_DM_CC.jpg", folder / "a.jpg")
-    shutil.copy(SAMPLE / "P93_L_DM_CC.jpg", folder / "more" / "c.jpg")
+    for source, name in ((sample[0], "a.png"), (sample[-1], "more/c.png")):
+        with Image.open(source) as picture:
+            picture.save(folder / name)
     (folder / "b.png").write_bytes(b"\x89PNG\r\n")
     return folder
 
@@ -52,9 +56,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_the_files_are_those_of_a_run_of_the_config(images, weights, predictor, tmp_path, caplog):
+def test_the_files_are_those_of_a_run_of_the_config(bundle, images, weights, predictor, tmp_path, caplog):
     places = {"dataset_dir": str(images), "output_dir": str(tmp_path / "run"), "checkpoint": str(weights)}
-    parser = open_bundle(BUNDLE, ["inference.json"], {**places, "image_size": SIZE})
+    parser = open_bundle(bundle, ["inference.json"], {**places, **tiny(bundle)})
     with pytest.raises(RunError, match="1 of 3 images could not be used") as raised:
         parser.get_parsed_content("evaluator").run()
     summary = predictor.run(images, tmp_path / "own")
@@ -73,19 +77,19 @@ def test_the_files_are_those_of_a_run_of_the_config(images, weights, predictor, 
 
 def test_it_runs_again_from_one_file_several_and_a_folder(images, predictor, tmp_path):
     whole = predictor.run(images, tmp_path / "1")["results"]
-    single = predictor.run(images / "a.jpg", tmp_path / "2")["results"]
-    several = predictor.run([images / "more" / "c.jpg", images / "a.jpg"], tmp_path / "3")["results"]
+    single = predictor.run(images / "a.png", tmp_path / "2")["results"]
+    several = predictor.run([images / "more" / "c.png", images / "a.png"], tmp_path / "3")["results"]
     assert single == whole[:1]
     assert several == whole[::-1]
     assert (tmp_path / "3" / "more" / "c_mask.png").is_file()
 
 
-def test_results_keep_the_order_of_the_images_whoever_is_ready_first(weights, tmp_path, monkeypatch):
+def test_results_keep_the_order_of_the_images_whoever_is_ready_first(bundle, weights, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     for i in range(6):
         Image.fromarray(breast(seed=i)[0]).save(folder / f"{i}.png")
-    predictor = Predictor(BUNDLE, weights, image_size=SIZE, readers=3)
+    predictor = Predictor(bundle, weights, **tiny(bundle), readers=3)
     prepare, first_waits = predictor._preprocessing, threading.Event()
 
     def slow_for_even(case):
@@ -140,14 +144,14 @@ def test_a_fault_while_writing_stops_no_other(images, predictor, tmp_path, monke
 
     def failing(case, output):
         if case["case_id"] == "a":
-            raise DataError(f"{images / 'a.jpg'} is gone")
+            raise DataError(f"{images / 'a.png'} is gone")
         write(case, output)
 
     monkeypatch.setattr(predictor._writer, "write", failing)
     summary = predictor.run(images, tmp_path / "out")
     assert [one["case_id"] for one in summary["results"]] == ["more/c"]
     assert [one["case_id"] for one in summary["failed"]] == ["a", "b"]
-    assert summary["failed"][0]["reason"] == "a.jpg is gone"
+    assert summary["failed"][0]["reason"] == "a.png is gone"
 
 
 def test_a_fault_of_the_program_is_no_bad_image(images, predictor, tmp_path, monkeypatch):
@@ -168,22 +172,23 @@ def test_where_no_image_can_be_used_nothing_is_written(images, predictor, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_what_does_not_exist_is_refused(weights, tmp_path):
+def test_what_does_not_exist_is_refused(bundle, weights, tmp_path):
+    settings = tiny(bundle)
     with pytest.raises(ConfigError, match="unknown backend 'abacus'"):
-        Predictor(BUNDLE, weights, backend="abacus")
+        Predictor(bundle, weights, backend="abacus")
     with pytest.raises(ConfigError, match="0 readers"):
-        Predictor(BUNDLE, weights, readers=0)
+        Predictor(bundle, weights, readers=0)
     with pytest.raises(ConfigError, match="did you mean image_size"):
-        Predictor(BUNDLE, weights, image_sizes=SIZE)
+        Predictor(bundle, weights, image_sizes=[64, 64])
     with pytest.raises(MissingError, match="is no bundle"):
         Predictor(tmp_path, weights)
     with pytest.raises(MissingError, match="no weights at"):
-        Predictor(BUNDLE, tmp_path / "none.pt")
+        Predictor(bundle, tmp_path / "none.pt")
     with pytest.raises(ConfigError, match="does not fit the network"):
-        Predictor(BUNDLE, weights, image_size=[100, 100])
+        Predictor(bundle, weights, **{**settings, "image_size": [100, 100]})
     with pytest.raises(MissingError, match="no judged export at"):
-        Predictor(BUNDLE, weights, backend="onnx")
-    shutil.copytree(BUNDLE / "configs", tmp_path / "configs")
+        Predictor(bundle, weights, backend="onnx", **settings)
+    shutil.copytree(bundle / "configs", tmp_path / "configs")
     path = tmp_path / "configs" / "inference.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "handlers": content["handlers"][:1]}))
@@ -193,49 +198,47 @@ def test_what_does_not_exist_is_refused(weights, tmp_path):
 
 def test_a_list_of_files_must_be_one_of_existing_files(images, predictor, tmp_path):
     with pytest.raises(MissingError, match="1 of 2 files do not exist"):
-        predictor.run([images / "a.jpg", images / "z.jpg"], tmp_path / "out")
+        predictor.run([images / "a.png", images / "z.png"], tmp_path / "out")
     with pytest.raises(DataError, match="no file is named"):
         predictor.run([], tmp_path / "out")
 
 
-MEMORY = """
-import json, sys, resource
-import torch
-torch.set_num_threads(1)
-from monai_mtl import predictor as module
-from monai_mtl.predictor import Predictor
-bundle, weights, images, out, leak, small = sys.argv[1:]
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
-predictor = Predictor(bundle, weights, image_size=[128, 128], **json.loads(small))
-seen, kept, write = [], [], predictor._writer.write
-def watched(case, output):
-    write(case, output)
-    kept.append(torch.ones(1_000_000)) if leak == "leak" else None
-    seen.append(resident())
-predictor._writer.write = watched
-predictor.run(images, out)
-print(len(seen), max(seen[len(seen) // 2:]) - max(seen[: len(seen) // 4]))
-"""
+def predict_and_measure(bundle: Path, weights: Path, images: Path, out: Path, leak: bool) -> None:
+    """Prints the number of images and by how many megabytes the process grew after a quarter of them."""
+
+    def resident() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+    predictor = Predictor(bundle, weights, **tiny(bundle))
+    seen, kept, write = [], [], predictor._writer.write
+
+    def watched(case, output):
+        write(case, output)
+        if leak:
+            kept.append(torch.ones(1_000_000))
+        seen.append(resident())
+
+    predictor._writer.write = watched
+    predictor.run(images, out)
+    sys.stdout.write(f"{len(seen)} {max(seen[len(seen) // 2 :]) - max(seen[: len(seen) // 4])}\n")
+
+
 GROWTH = 40
 """Megabytes that 36 more images may add; a tensor of 4 MB kept for each would be 144."""
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads Linux's table of memory")
-@pytest.mark.parametrize("leak", ["none", pytest.param("leak", marks=pytest.mark.slow)])
-def test_memory_stays_flat_over_many_images(tmp_path, leak):
-    weights = random_weights(BUNDLE, tmp_path / "model.pt", **SMALL)
+@pytest.mark.parametrize("leak", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["no leak", "leak"])
+def test_memory_stays_flat_over_many_images(bundle, weights, tmp_path, leak):
     folder = tmp_path / "images"
     folder.mkdir()
     for i in range(48):
         Image.fromarray(np.asarray(breast(seed=i)[0])).save(folder / f"{i:02}.png")
-    words = [str(BUNDLE), str(weights), str(folder), str(tmp_path / "out"), leak, json.dumps(SMALL)]
-    command = [sys.executable, "-W", "ignore", "-c", MEMORY, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, cwd=ROOT)
+    done = fresh(predict_and_measure, bundle, weights, folder, tmp_path / "out", leak)
     assert done.returncode == 0, done.stderr
     count, growth = done.stdout.split()[-2:]
     assert int(count) == 48
-    assert (float(growth) < GROWTH) == (leak == "none"), growth
+    assert (float(growth) < GROWTH) != leak, growth
 
 
 def test_the_network_runs_without_a_graph(predictor, images, tmp_path, monkeypatch):
@@ -246,6 +249,6 @@ def test_the_network_runs_without_a_graph(predictor, images, tmp_path, monkeypat
         return answer(image, net)
 
     monkeypatch.setattr(predictor, "_inferer", watched)
-    predictor.run(images / "a.jpg", tmp_path / "out")
+    predictor.run(images / "a.png", tmp_path / "out")
     assert seen == [True]
     assert module.WRITES_WAITING == 2

@@ -6,20 +6,34 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monai_mtl import study
 from monai_mtl.cli import main
 from monai_mtl.errors import ConfigError
-from monai_mtl.handlers import LossEpoch
-from monai_mtl.metrics import CaseScores, CaseTable
+from monai_mtl.handlers import Reseed
+from monai_mtl.metrics import CaseScores, CaseTable, score_classes
 from monai_mtl.outputs.study_table import fold_table, variant_table, write_study
+from monai_mtl.registry import Bundle
 from monai_mtl.study import Run, ablation_runs, measure_sets, perform, pool, run_folds
 
 from .conftest import ROOT
+from .every_bundle import every_bundle
+from .small_runs import on_sample_data
 
 BUNDLE = ROOT / "bundles" / "hds_inbreast"
-TINY = {"image_size": [128, 128], "max_epochs": 1, "val_interval": 1, "batch_size": 8, "interval_draws": 5}
+
+
+def ablation(bundle: Bundle, **more) -> Run:
+    """A short run of the first ablation."""
+    name = ablation_names(bundle)[0]
+    settings = {"max_epochs": 1, "val_interval": 1, "batch_size": 8, "interval_draws": 5, **more}
+    return Run(name, ("demo.json", f"ablations/{name}.json"), {**on_sample_data(bundle.folder), **settings})
+
+
+def ablation_names(bundle: Bundle) -> list[str]:
+    return sorted(path.stem for path in (bundle.folder / "configs" / "ablations").glob("*.json"))
 
 
 def cases(shift: float = 0.0, n: int = 12) -> CaseTable:
@@ -45,52 +59,67 @@ def cases(shift: float = 0.0, n: int = 12) -> CaseTable:
     )
 
 
-def test_a_run_is_done_once_and_repeats_exactly(tmp_path, monkeypatch):
-    run = Run("multitask", ("demo.json", "ablations/multitask.json"), TINY)
+def cases_of_classes(n: int = 12) -> CaseTable:
+    """Masks of three tissues, three diagnoses."""
+    random = np.random.RandomState(0)
+    masks, guesses = random.randint(0, 3, (2, n, 4, 4))
+    chances = random.dirichlet(np.ones(3), n).tolist()
+    return CaseTable(
+        [score_classes(f"c{i}", f"{i // 2}", masks[i], guesses[i], 3, chances[i], float(i % 3)) for i in range(n)]
+    )
+
+
+@every_bundle
+def test_a_run_is_done_once_and_repeats_exactly(tmp_path, monkeypatch, bundle):
+    run, folder = ablation(bundle), bundle.folder
+    tested = json.loads((folder / "sample_data" / "dataset.json").read_text())["test"]
     calls = []
     execute = study._execute
     monkeypatch.setattr(study, "_execute", lambda *given: (calls.append(given), execute(*given)))
-    first = perform(BUNDLE, run, tmp_path)
+    first = perform(folder, run, tmp_path)
     assert len(calls) == 2
-    assert len(first) == 8
-    again = perform(BUNDLE, run, tmp_path)
+    assert len(first) == len(tested)
+    again = perform(folder, run, tmp_path)
     assert len(calls) == 2  # nothing to do
     assert json.dumps(again.rows()) == json.dumps(first.rows())
-    (tmp_path / "multitask" / "done.json").unlink()  # as if it had been killed
-    assert json.dumps(perform(BUNDLE, run, tmp_path).rows()) == json.dumps(first.rows())
+    (tmp_path / run.name / "done.json").unlink()  # as if it had been killed
+    assert json.dumps(perform(folder, run, tmp_path).rows()) == json.dumps(first.rows())
     assert len(calls) == 4
     with pytest.raises(ConfigError, match="other settings"):
-        perform(BUNDLE, Run(run.name, run.overlays, {**TINY, "seed": 1}), tmp_path)
+        perform(folder, Run(run.name, run.overlays, {**run.settings, "seed": 1}), tmp_path)
     (tmp_path / "mine" / "models").mkdir(parents=True)
     with pytest.raises(ConfigError, match="not made by a study"):
-        perform(BUNDLE, Run("mine"), tmp_path)
+        perform(folder, Run("mine"), tmp_path)
     assert (tmp_path / "mine" / "models").is_dir()
-    assert "P" not in json.dumps([row["patient_id"] for row in first.rows()])
+    told = json.dumps([row["patient_id"] for row in first.rows()])
+    assert not any(case["patient_id"] in told for case in tested)
 
 
-def test_a_training_stopped_half_way_goes_on_and_gives_the_same_scores(tmp_path, monkeypatch, caplog):
-    run = Run("multitask", ("demo.json", "ablations/multitask.json"), {**TINY, "max_epochs": 2})
-    whole = perform(BUNDLE, run, tmp_path / "whole")
-    tell = LossEpoch._tell
+@every_bundle
+def test_a_training_stopped_half_way_goes_on_and_gives_the_same_scores(tmp_path, monkeypatch, caplog, bundle):
+    run, folder = ablation(bundle, max_epochs=2), bundle.folder
+    whole = perform(folder, run, tmp_path / "whole")
+    reseed = Reseed._epoch
 
     def stop(handler, engine):
         if engine.state.epoch == 2:
             raise RuntimeError("killed")
-        tell(handler, engine)
+        reseed(handler, engine)
 
-    monkeypatch.setattr(LossEpoch, "_tell", stop)
+    monkeypatch.setattr(Reseed, "_epoch", stop)
     with pytest.raises(RuntimeError):
-        perform(BUNDLE, run, tmp_path / "stopped")
+        perform(folder, run, tmp_path / "stopped")
     monkeypatch.undo()
     with caplog.at_level("INFO", "monai_mtl"):
-        again = perform(BUNDLE, run, tmp_path / "stopped")
+        again = perform(folder, run, tmp_path / "stopped")
     assert "resumed after epoch 1 of 2" in caplog.text
     assert json.dumps(again.rows()) == json.dumps(whole.rows())
 
 
-def test_ablations_are_those_of_the_bundle_and_each_changes_the_loss_or_the_class():
-    runs = ablation_runs(BUNDLE, seed=3)
-    assert [run.name for run in runs] == ["full", "cls_ds", "multitask", "seg_ds"]
+@every_bundle
+def test_ablations_are_those_of_the_bundle(bundle):
+    runs = ablation_runs(bundle.folder, seed=3)
+    assert [run.name for run in runs] == ["full", *ablation_names(bundle)]
     assert all(run.settings == {"seed": 3} for run in runs)
     with pytest.raises(ConfigError, match="has no ablations"):
         ablation_runs(ROOT / "docs")
@@ -164,33 +193,34 @@ def test_a_table_of_variants_has_differences_to_the_whole_method(tmp_path):
     assert "| part less full |" in "\n".join(write_study(content, "title", tmp_path))
 
 
+@every_bundle
 @pytest.mark.parametrize("verb", ["crossval", "ablate"])
-def test_a_setting_that_does_not_exist_is_refused(verb, capsys, tmp_path):
+def test_a_setting_that_does_not_exist_is_refused(bundle, verb, capsys, tmp_path):
     with pytest.raises(SystemExit) as left:
-        main([verb, str(BUNDLE), "--max_epoch", "3", "--output", str(tmp_path / "out")])
+        main([verb, str(bundle.folder), "--max_epoch", "3", "--output", str(tmp_path / "out")])
     assert left.value.code == 2
     assert "max_epochs" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_performs_the_runs_and_tells_where_the_table_is(monkeypatch, capsys, tmp_path):
-    asked = []
-    monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append(run), cases())[1])
+@every_bundle
+def test_the_command_performs_the_runs_and_tells_where_the_table_is(bundle, monkeypatch, capsys, tmp_path):
+    asked, table = [], cases() if "clean" in measure_sets(bundle.folder) else cases_of_classes()
+    monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append(run), table)[1])
     for verb in (["crossval", "--folds", "[0, 2]"], ["ablate"]):
+        words = ["--quick", "--draws", "5", "--output", str(tmp_path / verb[0]), *verb[1:]]
         with pytest.raises(SystemExit) as left:
-            main([verb[0], str(BUNDLE), "--quick", "--draws", "5", "--output", str(tmp_path / verb[0]), *verb[1:]])
+            main([verb[0], str(bundle.folder), *words])
         assert left.value.code == 0
         assert f"table: {Path(tmp_path, verb[0], 'table.md')}" in capsys.readouterr().out
         asked_in_words = list(asked)
         with pytest.raises(SystemExit) as left:
-            main(
-                [verb[0], str(BUNDLE), "--quick", "--draws", "5", "--output", str(tmp_path / "2"), *verb[1:], "--json"]
-            )
+            main([verb[0], str(bundle.folder), *words, "--json"])
         assert left.value.code == 0
-        (table,) = json.loads(capsys.readouterr().out)["tables"].values()
-        assert table == json.loads((tmp_path / verb[0] / "table.json").read_text())
+        (told,) = json.loads(capsys.readouterr().out)["tables"].values()
+        assert told == json.loads((tmp_path / verb[0] / "table.json").read_text())
         asked[:] = asked_in_words
-    assert [run.name for run in asked] == ["fold_0", "fold_2", "full", "cls_ds", "multitask", "seg_ds"]
+    assert [run.name for run in asked] == ["fold_0", "fold_2", "full", *ablation_names(bundle)]
     assert asked[0].settings["named_split"] is False
     assert asked[0].overlays == ("demo.json",)
 
@@ -212,15 +242,17 @@ def test_ablations_are_compared_over_the_cases_of_all_folds(monkeypatch, capsys,
     assert len({(run.name, place) for run, place in asked}) == 6
 
 
-def test_an_ablation_that_does_not_exist_is_refused(capsys):
+@every_bundle
+def test_an_ablation_that_does_not_exist_is_refused(capsys, bundle):
     with pytest.raises(SystemExit) as left:
-        main(["crossval", "hds_inbreast", "--ablations", "nothing"])
+        main(["crossval", bundle.name, "--ablations", "nothing"])
     assert left.value.code == 2
-    assert "cls_ds | multitask | seg_ds" in capsys.readouterr().err
+    assert " | ".join(ablation_names(bundle)) in capsys.readouterr().err
 
 
-def test_a_recipe_that_does_not_exist_is_refused(capsys):
+@every_bundle
+def test_a_recipe_that_does_not_exist_is_refused(capsys, bundle):
     with pytest.raises(SystemExit) as left:
-        main(["ablate", "hds_inbreast", "--recipe", "nothing"])
+        main(["ablate", bundle.name, "--recipe", "nothing"])
     assert left.value.code == 2
     assert "has no recipe nothing" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import torch
 
 from monai_mtl.bundle.opening import open_bundle
 
-from .small_runs import SMALL_RUNS
+from .small_runs import SMALL_RUNS, fitting, small_run
 
 SIZE = [256, 128]
-SMALL = {"network_def#widths": [4, 8, 8, 8, 8], "network_def#bottom_width": 8, "network_def#cls_max_width": 8}
+SMALL = {name: value for name, value in SMALL_RUNS["hds_inbreast"].items() if name.startswith("network_def#")}
 """Overrides for a network of hds_inbreast that takes milliseconds."""
 CLASSES = {"seg_classes": ["background", "mass"], "cls_classes": ["no mass", "mass"]}
 """Of the synthetic data of tests/factories.py."""
@@ -26,9 +25,7 @@ def tiny(bundle: Path, config: str = "inference") -> dict[str, Any]:
         bundle: Folder of the bundle.
         config: Config that has them all; those that it lacks are left out.
     """
-    content = json.loads((bundle / "configs" / f"{config}.json").read_text())
-    given = {**SMALL_RUNS[bundle.name], **CLASSES, **(SMALL if bundle.name == "hds_inbreast" else {})}
-    return {name: value for name, value in given.items() if name.partition("#")[0] in content}
+    return fitting({**small_run(bundle), **CLASSES}, bundle, config)
 
 
 def random_weights(bundle: Path, path: Path, **settings: Any) -> Path:

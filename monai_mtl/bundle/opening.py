@@ -15,7 +15,7 @@ from ..errors import MissingError, own_error
 from .manifest import check_manifest
 from .startup import check_settings
 
-__all__ = ["component", "open_bundle", "start_handlers"]
+__all__ = ["component", "in_our_words", "open_bundle", "start_handlers"]
 
 
 def open_bundle(
@@ -54,7 +54,7 @@ def open_bundle(
         bundle_root=str(folder.parent),
         **settings,
     )
-    _in_our_words(flow.initialize)
+    in_our_words(flow.initialize)
     return flow.parser
 
 
@@ -68,10 +68,18 @@ def component(parser: ConfigParser, key: str) -> Any:
     Raises:
         MonaiMtlError: What went wrong inside a component of ours; MONAI wraps it.
     """
-    return _in_our_words(lambda: parser.get_parsed_content(key))
+    return in_our_words(lambda: parser.get_parsed_content(key))
 
 
-def _in_our_words(function: Callable[[], Any]) -> Any:
+def in_our_words(function: Callable[[], Any]) -> Any:
+    """Call, and raise what went wrong inside a component of ours without MONAI's wrapping.
+
+    Args:
+        function: Without arguments.
+
+    Raises:
+        MonaiMtlError: That error.
+    """
     try:
         return function()
     except (RuntimeError, ValueError, OSError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from monai.config import PathLike
 from monai.data import CacheDataset, Dataset
-from monai.transforms import Compose, RandomizableTrait, Transform
+from monai.transforms import Compose, RandomizableTrait, Transform, convert_to_contiguous
 
 from ..errors import ConfigError, DataError
 from .disk_cache import DiskCache
@@ -34,7 +34,7 @@ class CaseDataset(Dataset):
 
     MONAI seeds transforms by worker, so that other numbers of workers, or a resumed run, give other results.
     Here each case is seeded when it is asked for. Transforms up to the first random one run once and are
-    kept; those after it run each time.
+    kept; those after it run each time. Whatever the cache, the cases are the same bit by bit.
 
     Args:
         data: Cases, as :func:`monai_mtl.data.load_datalist` gives them.
@@ -74,11 +74,11 @@ class CaseDataset(Dataset):
         # Shared, so that workers which live longer than an epoch see the next one begin.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._passes = [steps if isinstance(steps, Compose) else Compose(steps) for steps in passes]
-        self._cases: Dataset = Dataset(data, transform)
+        self._cases: Dataset
         if cache == "memory":
             self._cases = CacheDataset(data, transform, num_workers=num_workers, progress=True)
-        elif cache == "disk":
-            self._cases = _OnDisk(data, transform, cache_dir)
+        else:
+            self._cases = _InTwoParts(data, transform, cache_dir if cache == "disk" else None)
 
     def set_epoch(self, epoch: int) -> None:
         """Tell the epoch, from 1; other epochs draw other random numbers."""
@@ -98,17 +98,19 @@ class CaseDataset(Dataset):
         return steps(copy.deepcopy(case))  # transforms write into meta data, and this may be the cached case
 
 
-class _OnDisk(Dataset):
-    """Runs the transforms before the first random one through a :class:`DiskCache`."""
+class _InTwoParts(Dataset):
+    """Runs the transforms before the first random one apart, through a :class:`DiskCache` if there is a folder."""
 
-    def __init__(self, data: Sequence[Any], transform: Compose, cache_dir: PathLike | None) -> None:
+    def __init__(self, data: Sequence[Any], transform: Compose, cache_dir: PathLike | None = None) -> None:
         super().__init__(data, transform)
         steps = transform.flatten().transforms
         random = (isinstance(step, RandomizableTrait) or not isinstance(step, Transform) for step in steps)
         first = next((i for i, found in enumerate(random) if found), len(steps))
-        self._before = DiskCache(cache_dir or "", Compose(steps[:first]))
+        before = Compose(steps[:first])
+        self._before: Callable = before if cache_dir is None else DiskCache(cache_dir, before)
         self._after = Compose(steps[first:])
 
     def _transform(self, index: int) -> Any:
         case: Mapping[str, Any] = self.data[index]
-        return self._after(self._before(case))
+        # As MONAI keeps them in memory: what interpolates rounds otherwise where values lie otherwise.
+        return self._after(convert_to_contiguous(self._before(case), memory_format=torch.contiguous_format))

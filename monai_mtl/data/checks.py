@@ -37,6 +37,7 @@ def examine_cases(
     names: Names | None = None,
     reader: Mapping[str, Any] | None = None,
     empty_classes: Collection[str] = EMPTY_CLASSES,
+    unlabelled: Collection[str] = (),
     ignored: Sequence[str] = (),
     others: Sequence[Path] = (),
     findings: Sequence[Finding] = (),
@@ -51,6 +52,7 @@ def examine_cases(
         names: How files are called; with a folder, unused files are looked for in it.
         reader: Options of :class:`monai_mtl.data.MedicalReader` for the images.
         empty_classes: Names of ``label_cls`` whose mask file may be empty.
+        unlabelled: Tasks that no training case needs a label for, as another site of a federation has them.
         ignored: Patterns of files that belong to no case on purpose.
         others: Files or folders that are no part of the data.
         findings: What was found before.
@@ -62,7 +64,7 @@ def examine_cases(
         facts = gather(cases, classes, names, reader)
     found = [*findings, *_files(cases, facts, classes.get("seg", ()))]
     found += _masks(cases, facts, classes, class_from_mask, empty_classes, names)
-    found += _labels(sections, cases, classes, names)
+    found += _labels(sections, cases, classes, names, unlabelled)
     nameless = [(str(case["case_id"]), "") for case in cases if not case.get("patient_id")]
     said = "have no patient_id: whether a patient is in two sections is not known"
     found += finding("no_patient_id", nameless, len(cases), "warning", said)
@@ -127,7 +129,11 @@ def _first(source: Any) -> object:
 
 
 def _labels(
-    sections: Mapping[str, Sequence[dict]], cases: Sequence[dict], classes: Mapping[str, Sequence[str]], names: Names
+    sections: Mapping[str, Sequence[dict]],
+    cases: Sequence[dict],
+    classes: Mapping[str, Sequence[str]],
+    names: Names,
+    unlabelled: Collection[str],
 ) -> list[Finding]:
     found: list[Finding] = []
     for task, called in classes.items():
@@ -141,10 +147,14 @@ def _labels(
             rare = [i for i in range(len(called)) if 0 < counts[i] < RARE * sum(counts.values())]
             few = [(str(case["case_id"]), f"{called[case[key]]}") for case in cases if case.get(key) in rare]
             found += finding("class_balance", few, len(cases), "warning")
-        if not any(key in case or (task == "cls" and "label_seg" in case) for case in sections["training"]):
+        labelled = any(key in case or (task == "cls" and "label_seg" in case) for case in sections["training"])
+        if not labelled and task not in unlabelled:
             expected = f"{key} for at least some cases; classes {list(called)}"
             what = f"no training case has a {key}"
             found.append(Finding("no_labels", "error", what, (), (), expected, KINDS["no_labels"][1]))
+    if not any(f"label_{task}" in case for task in classes for case in sections["training"]) and not found:
+        what = "no training case has a label"
+        found.append(Finding("no_labels", "error", what, (), (), "", KINDS["no_labels"][1]))
     return found
 
 

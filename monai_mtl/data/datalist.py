@@ -41,6 +41,7 @@ def load_datalist(
     case_id_salt: str | None = None,
     reader: Mapping[str, Any] | None = None,
     empty_classes: Collection[str] = EMPTY_CLASSES,
+    unlabelled: Collection[str] = (),
 ) -> dict[str, list[dict]]:
     """Read a data set of any known layout.
 
@@ -61,6 +62,7 @@ def load_datalist(
         case_id_salt: If given, each ``case_id`` becomes a hash of it with this salt, and reports name no file.
         reader: Options of :class:`monai_mtl.data.MedicalReader` that the check reads images with.
         empty_classes: As in that check.
+        unlabelled: As in that check.
 
     Returns:
         Lists ``training``, ``validation`` and ``test`` of cases with ``image``, ``case_id``,
@@ -74,7 +76,7 @@ def load_datalist(
     found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
     if not check:
         return found.split(seed, fold)
-    report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
+    report = found.examine(seed, fold, class_from_mask, empty_classes, unlabelled, output_dir)
     for one in report.warnings:
         more = ", ..." if len(one.where) > SHOWN else ""
         logger.warning("%s%s", one.what, f": {', '.join(one.where[:SHOWN])}{more}" if one.where else "")
@@ -100,6 +102,7 @@ def examine_dataset(
     case_id_salt: str | None = None,
     reader: Mapping[str, Any] | None = None,
     empty_classes: Collection[str] = EMPTY_CLASSES,
+    unlabelled: Collection[str] = (),
 ) -> tuple[dict[str, list[dict]], Report]:
     """Check a data set and report, whatever is found.
 
@@ -115,6 +118,7 @@ def examine_dataset(
         case_id_salt: As there.
         reader: As there.
         empty_classes: As there.
+        unlabelled: As there.
 
     Raises:
         MissingError: If there is no such folder.
@@ -122,7 +126,7 @@ def examine_dataset(
         DataError: If no layout is recognised, or its tables cannot be used.
     """
     found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
-    report = found.examine(seed, fold, class_from_mask, empty_classes, output_dir)
+    report = found.examine(seed, fold, class_from_mask, empty_classes, unlabelled, output_dir)
     if output_dir is not None:
         write_details(report, found.cases, found.facts, classes, output_dir, reader)
     return found.sections, report
@@ -215,6 +219,7 @@ class _Dataset:
         fold: int,
         class_from_mask: bool,
         empty_classes: Collection[str],
+        unlabelled: Collection[str],
         output_dir: PathLike | None,
     ) -> Report:
         """Split and check; a split that cannot be made is one of the findings."""
@@ -233,6 +238,7 @@ class _Dataset:
             facts=self.facts,
             names=self.names,
             empty_classes=empty_classes,
+            unlabelled=unlabelled,
             ignored=getattr(self.importer, "IGNORED", ()),
             others=others,
             findings=before,

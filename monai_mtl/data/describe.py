@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -16,8 +17,8 @@ from torch import nn
 
 __all__ = ["describe", "digest_of"]
 
-STATE = (np.random.RandomState, torch.Generator)
-"""What an object draws from changes while it works, and says nothing about what it is."""
+STATE = (np.random.RandomState, torch.Generator, threading.local)
+"""What an object draws from, and what MONAI's transforms get when they first run, say nothing about what it is."""
 
 
 def digest_of(value: Any) -> str:

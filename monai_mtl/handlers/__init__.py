@@ -11,7 +11,7 @@ from .repeatability import Reseed
 from .resume import SaveLast
 from .training_log import TrainingLog
 from .training_state import ImageStatistics, LossEpoch
-from .weights_loader import WeightsLoader
+from .weights_loader import StrictCheckpointLoader, WeightsLoader
 
 __all__ = [
     "EvaluationReport",
@@ -24,6 +24,7 @@ __all__ = [
     "Reseed",
     "SaveBest",
     "SaveLast",
+    "StrictCheckpointLoader",
     "TrainingLog",
     "TrainingProgress",
     "ValidationSummary",

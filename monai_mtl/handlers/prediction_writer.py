@@ -18,7 +18,7 @@ from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
 from ..errors import MonaiMtlError, RunError
 from ..outputs.explanation import draw_explanation
-from ..outputs.lesion_list import lesion_entries, spacing_entry
+from ..outputs.lesion_list import lesion_entries, spacing_entry, within
 from ..outputs.lesions import find_lesions
 from ..outputs.overlay import HEIGHT, contact_sheet, draw_case
 from ..outputs.result_json import provenance, write_json
@@ -140,7 +140,9 @@ class PredictionWriter:
         source = Path(meta["filename_or_obj"])
         grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
         spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
-        numbers, lesions = find_lesions(mask, spacing)
+        numbers, found = find_lesions(mask, spacing)
+        area = meta.get("calibrated_xyxy")
+        lesions = within(found, None if area is None else np.asarray(area, dtype=float).reshape(-1).tolist())
         dicom = self._dicom.write(case, numbers, lesions, output["result"], self._model, target)
         files |= dicom["files"]
         if (explained := explanation_of(output)) is not None:
@@ -151,7 +153,7 @@ class PredictionWriter:
             **output["result"],
             "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
             "spacing": spacing_entry(spacing, str(meta.get("spacing_source", "none"))),
-            "lesions": lesion_entries(numbers, lesions, probability),
+            "lesions": lesion_entries(numbers, lesions, probability, bool(np.isfinite(spacing).all())),
             "files": {kind: path.name for kind, path in files.items()},
             **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,
@@ -160,8 +162,11 @@ class PredictionWriter:
         picture = draw_case(grey.T, probability, mask, caption=caption)
         if explained is not None:
             draw_explanation(grey.T, explained, caption).save(files["explain"])
+        del grey
         Image.fromarray(mask * np.uint8(255)).save(files["mask"])
-        Image.fromarray(np.round(probability.clip(0, 1) * 65535).astype(np.uint16)).save(files["probability"])
+        scaled = probability.clip(0, 1)
+        scaled *= 65535
+        Image.fromarray(np.round(scaled, out=scaled).astype(np.uint16)).save(files["probability"])
         picture.save(files["overlay"])
         return result, picture
 

@@ -14,7 +14,7 @@ from torch import nn
 from ..bundle.weights import read_weights
 from ..errors import ConfigError, MissingError
 
-__all__ = ["WeightsLoader"]
+__all__ = ["StrictCheckpointLoader", "WeightsLoader"]
 
 
 class WeightsLoader:
@@ -66,3 +66,11 @@ class WeightsLoader:
             fix = "use the network_def it was trained with"
             raise ConfigError(f"{self.path} belongs to another network", wrong, fix=fix)
         network.load_state_dict(state)
+
+
+class StrictCheckpointLoader(WeightsLoader):
+    """A :class:`WeightsLoader` that federated learning can switch off.
+
+    There the weights come from the server. MONAI's ``MonaiAlgo`` disables what has ``CheckpointLoader`` in its name
+    among ``validate#handlers``; a loader of any other name would put a file's weights in their place, silently.
+    """

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from .multitask import in_several_processes, keep_in_graph
+
 __all__ = ["HybridDeepSupervisionLoss"]
 
 
@@ -22,7 +24,7 @@ class HybridDeepSupervisionLoss(nn.Module):
     ``a`` are the level weights, ``w`` the task weights, ``d`` the decay that all levels but the main
     one reach at the end of ``E`` epochs. The multiplier is computed from :attr:`epoch`, so a resumed run
     continues it. A task averages over the samples that are annotated for it; a batch without any
-    contributes exactly zero. One level with weights of one is the plain sum of the task losses; a decay
+    contributes exactly zero and no gradient. One level with weights of one is the plain sum of the task losses; a decay
     of one keeps the level weights constant.
 
     Args:
@@ -94,7 +96,7 @@ class HybridDeepSupervisionLoss(nn.Module):
             A scalar.
         """
         total = torch.zeros((), device=next(iter(prediction.values())).device)
-        self.task_losses = {}
+        self.task_losses, resting = {}, []
         for task, loss in self.losses.items():
             levels, truth = prediction[f"{task}_levels"], target[task]
             truth = truth.squeeze(1).long() if truth.ndim > 1 else truth.long()
@@ -103,11 +105,10 @@ class HybridDeepSupervisionLoss(nn.Module):
                 has = has.to(device=levels.device, dtype=torch.bool)
                 levels, truth = levels[:, has], truth[has]
             if truth.shape[0] == 0:
-                # Keeps these parameters in the graph, as distributed training demands.
-                total = total + 0.0 * prediction[f"{task}_levels"].sum()
+                resting.append(levels)
                 continue
             weights = self.current_level_weights(task, len(levels))
             value = torch.stack([a * loss(logits, truth) for a, logits in zip(weights, levels, strict=True)]).sum()
             self.task_losses[task] = value.detach()
             total = total + self.weights[task] * value
-        return total
+        return total if self.task_losses and not in_several_processes() else keep_in_graph(total, resting)

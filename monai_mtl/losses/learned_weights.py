@@ -7,9 +7,10 @@ https://arxiv.org/abs/1805.06334, which ACSNet uses.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from .multitask import MultiTaskLoss
 
@@ -26,8 +27,9 @@ class LearnedWeightsLoss(MultiTaskLoss):
     annotated nowhere in a batch adds nothing, its logarithm included, and its weight rests.
 
     The optimiser must be given :meth:`parameters` of this loss beside the network's (the authors decay both alike),
-    and a checkpoint its state. Its task losses must not be negative. Each process of a distributed training learns
-    weights of its own.
+    and a checkpoint its state. Its task losses must not be negative. Where several processes train together, the
+    gradients of :math:`w_t` are averaged over them, as those of the network are; there a task that is annotated in no
+    batch of a step has a gradient of zero.
 
     Args:
         losses: Loss by task name, called as ``loss(logits, target)``.
@@ -39,6 +41,7 @@ class LearnedWeightsLoss(MultiTaskLoss):
     def __init__(self, losses: Mapping[str, nn.Module]) -> None:
         super().__init__(losses, dict.fromkeys(losses, 1.0))
         self.spreads = nn.ParameterDict({task: torch.ones(()) for task in losses})
+        self._shared: dict[str, Tensor] = {}
 
     @property
     def weights(self) -> dict[str, float]:
@@ -52,5 +55,39 @@ class LearnedWeightsLoss(MultiTaskLoss):
             task: Task name.
             value: Its loss, a scalar.
         """
-        square = self.spreads[task].square()
+        square = self._shared.get(task, self.spreads[task]).square()
         return 0.5 * value / square + torch.log1p(square)
+
+    def forward(self, prediction: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """Total loss of a batch.
+
+        Args:
+            prediction: As in :class:`MultiTaskLoss`.
+            target: As there.
+
+        Returns:
+            A scalar.
+        """
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return super().forward(prediction, target)
+        # All in one tensor, which every batch reaches: processes wait for each other once, whatever is annotated.
+        together: Tensor = _MeanGradient.apply(torch.stack(list(self.spreads.values())))
+        self._shared = dict(zip(self.spreads, together.unbind(), strict=True))
+        try:
+            return super().forward(prediction, target) + 0.0 * together.sum()
+        finally:
+            self._shared = {}
+
+
+class _MeanGradient(torch.autograd.Function):
+    """The same values; the gradient is the mean of those of all processes."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        mean = gradient / distributed.get_world_size()
+        distributed.all_reduce(mean)
+        return mean

@@ -5,7 +5,7 @@ Shapes: B batch, K classes, H W space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ class MultiTaskLoss(nn.Module):
     .. math:: L = \sum_t w_t\, \ell_t(\hat y_t, y_t)
 
     A task averages over the samples that are annotated for it; a batch without any contributes exactly
-    zero. One task with a weight of one is that task's loss; with weights of one it is the plain sum.
+    zero, and parameters of that task alone get no gradient, so that weight decay does not wear them down.
+    One task with a weight of one is that task's loss; with weights of one it is the plain sum.
 
     Y-Net's first stage names ``seg`` alone, its second stage ``seg`` and ``cls`` with weights of one; the
     paper states no coefficient.
@@ -69,7 +70,7 @@ class MultiTaskLoss(nn.Module):
             A scalar.
         """
         total = torch.zeros((), device=next(iter(prediction.values())).device)
-        self.task_losses = {}
+        self.task_losses, resting = {}, []
         for task, loss in self.losses.items():
             logits, truth = prediction[task], target[task]
             truth = truth.squeeze(1).long() if truth.ndim > 1 else truth.long()
@@ -78,10 +79,24 @@ class MultiTaskLoss(nn.Module):
                 has = has.to(device=logits.device, dtype=torch.bool)
                 logits, truth = logits[has], truth[has]
             if truth.shape[0] == 0:
-                # Keeps these parameters in the graph, as distributed training demands.
-                total = total + 0.0 * prediction[task].sum()
+                resting.append(logits)
                 continue
             value = loss(logits, truth)
             self.task_losses[task] = value.detach()
             total = total + self.weighted(task, value)
-        return total
+        return total if self.task_losses and not in_several_processes() else keep_in_graph(total, resting)
+
+
+def in_several_processes() -> bool:
+    """Whether a gradient is averaged over processes, each of which must then have one for every parameter."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def keep_in_graph(total: Tensor, resting: Sequence[Tensor]) -> Tensor:
+    """The same total, with gradients of zero for what these outputs come from.
+
+    Args:
+        total: A scalar.
+        resting: Outputs of tasks without a label in this batch.
+    """
+    return total + sum(0.0 * output.sum() for output in resting)

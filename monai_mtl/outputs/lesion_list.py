@@ -10,13 +10,15 @@ import numpy as np
 
 from .lesions import Lesion
 
-__all__ = ["lesion_entries", "spacing_entry"]
+__all__ = ["lesion_entries", "spacing_entry", "within"]
 
 NO_SPACING = "the image states no spacing that is known to be right; sizes are in pixels"
 PLANES = {
     "ImagerPixelSpacing (detector plane)": "detector; in the body lengths are smaller",
+    "SequenceOfUltrasoundRegions": "image, inside its one two-dimensional region",
     "ImagerPixelSpacing / magnification": "body, by the magnification that the file estimates",
 }
+OUTSIDE = "not wholly inside the region that the spacing holds for"
 DIGITS = 2
 """Of a size or a place after the point."""
 
@@ -37,7 +39,29 @@ def spacing_entry(spacing_xy: Sequence[float], source: str) -> dict[str, Any]:
     return {"xy_mm": [round(side, 6) for side in sides], "source": source, "plane": PLANES.get(source, "image")}
 
 
-def lesion_entries(numbers: np.ndarray, lesions: Sequence[Lesion], probability: np.ndarray) -> list[dict[str, Any]]:
+def within(lesions: Sequence[Lesion], calibrated_xyxy: Sequence[float] | None) -> list[Lesion]:
+    """The same lesions, without millimetres where the spacing does not hold.
+
+    Args:
+        lesions: With millimetres.
+        calibrated_xyxy: First and last column and row that it holds for; None for the whole image.
+    """
+    if calibrated_xyxy is None:
+        return list(lesions)
+    x0, y0, x1, y1 = calibrated_xyxy
+
+    def inside(box: Sequence[int]) -> bool:
+        return x0 <= box[0] and y0 <= box[1] and box[2] <= x1 + 1 and box[3] <= y1 + 1
+
+    return [
+        one if inside(one.box_xyxy) else one._replace(area_mm2=math.nan, long_axis_mm=math.nan, short_axis_mm=math.nan)
+        for one in lesions
+    ]
+
+
+def lesion_entries(
+    numbers: np.ndarray, lesions: Sequence[Lesion], probability: np.ndarray, spacing_known: bool = False
+) -> list[dict[str, Any]]:
     """One entry a lesion, largest first.
 
     Args:
@@ -45,8 +69,10 @@ def lesion_entries(numbers: np.ndarray, lesions: Sequence[Lesion], probability: 
             it.
         lesions: Its lesions, number 1 first.
         probability: Of a lesion, ``(H, W)`` in [0, 1].
+        spacing_known: Whether an area without millimetres is one where the spacing does not hold.
     """
-    return [_entry(number, lesion, numbers, probability) for number, lesion in enumerate(lesions, 1)]
+    entries = [_entry(number, lesion, numbers, probability) for number, lesion in enumerate(lesions, 1)]
+    return [{**one, "reason": OUTSIDE} if spacing_known and one["area_mm2"] is None else one for one in entries]
 
 
 def _entry(number: int, lesion: Lesion, numbers: np.ndarray, probability: np.ndarray) -> dict[str, Any]:

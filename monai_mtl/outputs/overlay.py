@@ -38,7 +38,9 @@ def draw_case(
         An RGB picture.
     """
     grey = np.asarray(image, dtype=np.float32)
-    grey = (grey - grey.min()) / max(float(np.ptp(grey)), 1e-6)
+    span = max(float(np.ptp(grey)), 1e-6)
+    grey = grey - grey.min()  # a copy; the rest is done in place, since images are large
+    grey /= span
     size = (max(1, round(height * grey.shape[1] / grey.shape[0])), height)
     base = _resize(grey, size)
     contours = np.repeat((base * 255).astype(np.uint8)[..., None], 3, axis=2)

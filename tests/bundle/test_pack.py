@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from monai_mtl.errors import ConfigError, MissingError
 from monai_mtl.registry import find_bundles
 
 from ..conftest import DATA, ROOT
-from ..small_runs import SMALL_RUNS
+from ..small_runs import on_sample_data
 
 NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
@@ -35,8 +36,10 @@ NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packed")
+    torch.save({"model": {"a": torch.ones(2)}}, folder / "model.pt")
     for name in NAMES:
-        pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name)
+        weights = folder / "model.pt" if name == "acsnet_busi" else None
+        pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name, weights)
     return {name: folder / name for name in NAMES}
 
 
@@ -63,6 +66,26 @@ def test_a_packed_folder_is_complete_and_has_no_findings(packed, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_one_flipped_bit_in_any_config_or_code_file_is_refused_by_name(packed, name):
+    folder, places = packed[name], random.Random(0)
+    files = [path for part in ("configs", "scripts") for path in (folder / part).rglob("*") if path.is_file()]
+    assert len(files) > 80
+    assert {".py", ".json", ".conf", ".html"} <= {path.suffix for path in files}
+    refused = []
+    for path in files:
+        whole = path.read_bytes()
+        changed = bytearray(whole)
+        changed[places.randrange(len(whole))] ^= 1 << places.randrange(8)
+        path.write_bytes(changed)
+        with pytest.raises(ConfigError, match="is not what its MANIFEST") as raised:
+            check_manifest(folder)
+        refused.append(raised.value.where == [f"changed: {path.relative_to(folder).as_posix()}"])
+        path.write_bytes(whole)
+    assert refused == [True] * len(files)
+    assert check_manifest(folder) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_configs_differ_in_names_root_and_order_of_steps_only(packed, name):
     for path in (ROOT / "bundles" / name / "configs").rglob("*.json"):
         if path.name == "metadata.json":
@@ -85,37 +108,37 @@ def test_each_step_is_still_done_and_none_of_ours_before_the_folder_can_be_impor
         assert sorted(steps) == sorted(json.dumps(step) for step in train["initialize"] + train["run"])
 
 
-@pytest.fixture(scope="module")
-def reports(packed, tmp_path_factory) -> list[dict]:
-    """One process, in which monai_mtl cannot be imported, trains, scores and predicts with packed folders."""
-    folder = tmp_path_factory.mktemp("run")
-    other = Path(shutil.copytree(packed["acsnet_busi"], folder / "acsnet_busi"))
-    version = other / "scripts" / "monai_mtl" / "__init__.py"
-    version.write_text('__version__ = "9.9.9"\n')
-    small = {**SMALL_RUNS["acsnet_busi"], "max_epochs": 1, "val_interval": 1}
-    images = folder / "images"
-    images.mkdir()
-    for path in sorted((packed["acsnet_busi"] / "sample_data" / "images").iterdir())[:2]:
-        shutil.copy(path, images)
-    acsnet = str(packed["acsnet_busi"])
-    size = {"image_size": [64, 64], "network_def#width": 16, "dataset_dir": str(images)}
-    jobs = [
-        {"folder": acsnet, "configs": ["train"], "kind": "train", "settings": small},
-        {
-            "folder": acsnet,
-            "configs": ["train", "evaluate"],
-            "kind": "train",
-            "settings": {**small, "interval_draws": 10},
-        },
-        {"folder": acsnet, "configs": ["inference"], "kind": "infer", "settings": size},
-        {
-            "folder": str(other),
-            "configs": ["inference"],
-            "kind": "infer",
-            "settings": {**size, "checkpoint": f"{acsnet}/models/model.pt"},
-        },
+def jobs(folder: Path, images: Path) -> list[dict]:
+    """A training, an evaluation and an inference with a packed folder."""
+    training = {**on_sample_data(folder), "max_epochs": 1, "val_interval": 1, "interval_draws": 10}
+    settings = {**on_sample_data(folder, "inference"), "dataset_dir": str(images)}
+    steps = [(["train"], "train", training), (["train", "evaluate"], "train", training)]
+    steps.append((["inference"], "infer", settings))
+    return [
+        {"folder": str(folder), "configs": configs, "kind": kind, "settings": given} for configs, kind, given in steps
     ]
-    (folder / "jobs.json").write_text(json.dumps(jobs))
+
+
+@pytest.fixture(scope="module")
+def reports(packed, tmp_path_factory) -> dict[str, list[dict]]:
+    """One process, in which monai_mtl cannot be imported, trains, scores and predicts with packed folders.
+
+    A copy of each, whose code says another version, predicts after it.
+    """
+    folder = tmp_path_factory.mktemp("run")
+    todo = []
+    for name in NAMES:
+        other = Path(shutil.copytree(packed[name], folder / name))
+        (other / "scripts" / "monai_mtl" / "__init__.py").write_text('__version__ = "9.9.9"\n')
+        images = folder / f"{name}_images"
+        images.mkdir()
+        for path in sorted((packed[name] / "sample_data" / "images").iterdir())[:2]:
+            shutil.copy(path, images)
+        todo += jobs(packed[name], images)
+        checkpoint = str(packed[name] / "models" / "model.pt")
+        last = todo[-1]["settings"]
+        todo.append({**todo[-1], "folder": str(other), "settings": {**last, "checkpoint": checkpoint}})
+    (folder / "jobs.json").write_text(json.dumps(todo))
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     command = [sys.executable, str(Path(__file__).parent / "run_packed.py"), str(folder / "jobs.json")]
@@ -123,26 +146,52 @@ def reports(packed, tmp_path_factory) -> list[dict]:
     done = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     assert list(elsewhere.iterdir()) == [], "all is written into the bundle"
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"missing"')]
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"missing"')]
+    return {name: told[4 * i : 4 * i + 4] for i, name in enumerate(NAMES)}
 
 
-def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(packed, reports):
-    folder = packed["acsnet_busi"]
-    assert [report["missing"] for report in reports] == [[], [], [], []]
-    assert all(report["modules"] > 50 for report in reports)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(packed, reports, name):
+    folder = packed[name]
+    assert [report["missing"] for report in reports[name]] == [[], [], [], []]
+    assert all(report["modules"] > 50 for report in reports[name])
     assert (folder / "models" / "model.pt").is_file()
     assert json.loads((folder / "eval" / "metrics.json").read_text())
     assert len(list((folder / "predictions").glob("*_mask.png"))) == 2
-    assert check_manifest(folder) == [], "what a run writes is no change of the bundle"
-    (folder / "eval" / "report.html").unlink()  # a page of a run is no part of a bundle, and pages are not looked into
+    packed_weights = (folder / "models" / "model.safetensors").is_file()
+    retrained = ["models/model.pt"] if packed_weights else []
+    assert check_manifest(folder) == retrained, "what else a run writes is no change"
+    if packed_weights:
+        with pytest.raises(ConfigError, match=r"is older than model\.pt"):
+            read_weights(folder / "models" / "model.safetensors")
+    for place in ("eval", "predictions"):  # a page of a run is no part of a bundle, and pages are not looked into
+        (folder / place / "report.html").unlink()
     assert [one.text() for one in audit(folder)] == []
 
 
-def test_two_versions_of_the_code_live_in_one_process(reports):
+@pytest.mark.parametrize("name", NAMES)
+def test_two_versions_of_the_code_live_in_one_process(reports, name):
     from monai_mtl import __version__
 
-    assert [report["version"] for report in reports] == [__version__] * 3 + ["9.9.9"]
-    assert [report["elsewhere"] for report in reports] == [[], [], [], []]
+    assert [report["version"] for report in reports[name]] == [__version__] * 3 + ["9.9.9"]
+    assert [report["elsewhere"] for report in reports[name]] == [[], [], [], []]
+
+
+def test_a_payload_in_the_weights_of_a_packed_folder_does_not_run(packed, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    folder = Path(shutil.copytree(packed["acsnet_busi"], tmp_path / "acsnet_busi"))
+    torch.save({"model": Payload()}, folder / "models" / "model.pt")
+    assert ["models/model.pt" in one.text() for one in audit(folder)] == [True]
+    with pytest.raises(ConfigError, match="holds no weights"):
+        read_weights(folder / "models" / "model.pt")
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "holds no weights" in done.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture

@@ -19,30 +19,19 @@ from monai_mtl.bundle.opening import start_handlers
 from monai_mtl.bundle.skeleton import MARK
 from monai_mtl.handlers import WeightsLoader
 from monai_mtl.metrics import MEASURE_SETS, CaseTable, measure_all
-from monai_mtl.registry import Bundle, find_bundles
+from monai_mtl.registry import Bundle
 
 from ..conftest import DATA, ROOT
-from ..small_runs import SMALL_RUNS
+from ..every_bundle import BUNDLES, every_bundle
+from ..small_runs import on_sample_data
 from ..trained import random_weights
 
-BUNDLES = find_bundles(ROOT)
 CONFIGS = ("metadata", "train", "evaluate", "inference", "demo", "demo_inference", "multi_gpu_train")
 FILES = [
     *(f"configs/{name}.json" for name in CONFIGS),
     *("configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE"),
     *("sample_data/dataset.json", "sample_data/PROVENANCE.md"),
 ]
-MORE = {
-    # Those that the sample data declare; a folder of images alone cannot.
-    "ynet_biopsy": {
-        "seg_classes": ["background", "gland"],
-        "cls_classes": ["normal", "polyp", "low_grade_in", "high_grade_in", "adenocarcinoma", "serrated_adenoma"],
-    },
-}
-SHORT = {
-    name: {**small, **MORE.get(name, {}), "max_epochs": 2, "val_interval": 1} for name, small in SMALL_RUNS.items()
-}
-"""What makes a run of a bundle take seconds."""
 REACH = {
     "acsnet_busi": {
         "seg": ("classifier",),
@@ -63,14 +52,13 @@ def network_of(name: str) -> str:
     return content["network_def"]["_target_"]
 
 
-# A bundle that has no entry yet takes those of one with the same network, as its skeleton does.
+# A bundle that has no entry yet takes that of one with the same network, as its skeleton does.
 for one in BUNDLES:
-    for entries in (SHORT, REACH):
-        same = [name for name in entries if network_of(name) == network_of(one.name)]
-        if one.name not in entries and same:
-            entries[one.name] = entries[same[0]]
+    same = [name for name in REACH if network_of(name) == network_of(one.name)]
+    if one.name not in REACH and same:
+        REACH[one.name] = REACH[same[0]]
 
-pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+pytestmark = every_bundle
 
 
 def config(bundle: Bundle, name: str) -> dict:
@@ -82,6 +70,11 @@ def workflow(folder: Path, names: list[str], kind: str = "train", **overrides) -
     flow = ConfigWorkflow(config_file=files, workflow_type=kind, bundle_root=str(folder), **overrides)
     flow.initialize()
     return flow
+
+
+def short(bundle: Bundle) -> dict:
+    """What makes a run of a bundle take seconds."""
+    return {**on_sample_data(bundle.folder), "max_epochs": 2, "val_interval": 1}
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +129,12 @@ def test_every_output_is_as_metadata_says(bundle):
 def test_properties_are_complete_and_every_component_can_be_made(bundle):
     for names, kind in ((["train"], "train"), (["train", "evaluate"], "train"), (["inference"], "infer")):
         weights = {"checkpoint": str(bundle.folder / "LICENSE")} if names != ["train"] else {}
-        flow = workflow(bundle.folder, names, kind, **weights, **SHORT[bundle.name] if kind == "train" else {})
+        flow = workflow(bundle.folder, names, kind, **weights, **short(bundle) if kind == "train" else {})
         assert flow.check_properties() == [], names
     for overlay in sorted((bundle.folder / "configs" / "ablations").glob("*.json")):
         names = ["train", f"ablations/{overlay.stem}", "evaluate"]
         weights = {"checkpoint": str(bundle.folder / "LICENSE")}
-        flow = workflow(bundle.folder, names, "train", **weights, **SHORT[bundle.name])
+        flow = workflow(bundle.folder, names, "train", **weights, **short(bundle))
         assert flow.check_properties() == [], names
         assert set(config(bundle, f"ablations/{overlay.stem}")) - {"_desc_", "report_title"}, names
 
@@ -149,7 +142,7 @@ def test_properties_are_complete_and_every_component_can_be_made(bundle):
 def test_a_training_begins_with_the_weights_of_a_file_where_one_is_named(bundle, tmp_path):
     path, content = tmp_path / "model.pt", {}
     for given in ({}, {"initial_weights": str(path)}):
-        flow = workflow(bundle.folder, ["train"], **SHORT[bundle.name], **given)
+        flow = workflow(bundle.folder, ["train"], **short(bundle), **given)
         network = flow.parser.get_parsed_content("network_def")
         if not given:
             content = {name: torch.full_like(value, 2) for name, value in network.state_dict().items()}
@@ -203,7 +196,7 @@ def test_overlays_change_named_settings_of_their_config(bundle):
 
 
 def test_each_loss_reaches_what_it_must_and_nothing_else(bundle):
-    flow = workflow(bundle.folder, ["train", "demo"], **SHORT[bundle.name])
+    flow = workflow(bundle.folder, ["train", "demo"], **short(bundle))
     net, loss, loader, prepare = (
         flow.parser.get_parsed_content(key) for key in ("network", "loss", "train#dataloader", "train#prepare_batch")
     )
@@ -253,7 +246,7 @@ def test_its_network_leaves_torch_and_answers_the_same_at_three_sizes(bundle, tm
 
 
 def test_a_batch_with_missing_labels_trains_in_every_order(bundle):
-    flow = workflow(bundle.folder, ["train", "demo"], **SHORT[bundle.name])
+    flow = workflow(bundle.folder, ["train", "demo"], **short(bundle))
     net, loss, prepare, transform, datalist = (
         flow.parser.get_parsed_content(key)
         for key in ("network", "loss", "train#prepare_batch", "validate#preprocessing", "datalist")
@@ -274,13 +267,13 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     """From a renamed copy, in another current folder, which stays empty."""
     monkeypatch.chdir(tmp_path)
     folder = copied[bundle.name]
-    short = SHORT[bundle.name]
+    settings = short(bundle)
     before = {path for path in folder.rglob("*") if path.is_file()}
-    workflow(folder, ["train", "demo"], **short).run()
+    workflow(folder, ["train", "demo"], **settings).run()
     made = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p not in before}
     weights = {f"models/demo/{name}.pt" for name in ("model", "model_last", "model_best_accuracy")}
     assert made == weights | {"models/demo/training.csv", "models/demo/training.png"}
-    workflow(folder, ["train", "demo", "evaluate"], **short).run()
+    workflow(folder, ["train", "demo", "evaluate"], **settings).run()
     metrics = json.loads((folder / "eval" / "demo" / "metrics.json").read_text())
     assert set(metrics["metrics"]) == set(bundle.metadata["eval_metrics"])
     test_cases = json.loads((folder / "sample_data" / "dataset.json").read_text())["test"]
@@ -299,7 +292,7 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     assert not any(case["patient_id"] in page for case in test_cases)
     images = copy_images(folder, test_cases[:2], tmp_path.parent / f"{bundle.name}_images")
     weights = str(folder / "models" / "demo" / "model.pt")
-    sizes = {k: v for k, v in short.items() if k in ConfigParser(config(bundle, "inference"))}
+    sizes = on_sample_data(bundle.folder, "inference")
     workflow(folder, ["inference"], "infer", dataset_dir=str(images), checkpoint=weights, **sizes).run()
     results = json.loads((folder / "predictions" / "results.json").read_text())
     assert [r["case_id"] for r in results["results"]] == sorted(p.stem for p in images.iterdir())

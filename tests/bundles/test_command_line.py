@@ -6,31 +6,50 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from monai_mtl.registry import Bundle
 
 from ..conftest import ROOT
+from ..every_bundle import every_bundle
 from ..factories import write_datalist
+from ..fresh import Fresh, fresh, run_module
+from ..small_runs import on_sample_data, words
+from ..trained import tiny
 
-TINY = ["--image_size", "[128,128]", "--patch_size", "[128,128]", "--max_epochs", "1", "--val_interval", "1"]
+SHORT = {"max_epochs": 1, "val_interval": 1}
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
+MONAI = ("monai.bundle", "run", "--config_file")
+
+pytestmark = every_bundle
 
 
-def run(where: Path, *words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monai.bundle", "run", *words]
-    return subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=300)
+def run(where: Path, *given: str) -> subprocess.CompletedProcess:
+    return fresh(run_module, *MONAI, *given, cwd=where)
+
+
+def sample(bundle: Bundle, config: str = "train", **more) -> list[str]:
+    """Words of a small run on the sample data, or on images of them."""
+    return words({**on_sample_data(bundle.folder, config), **(SHORT if config == "train" else {}), **more})
+
+
+def sample_images(bundle: Bundle) -> list[Path]:
+    return sorted((bundle.folder / "sample_data" / "images").iterdir())
 
 
 @pytest.fixture
-def root(tmp_path) -> Path:
-    """A clone: the collection's bundles below a folder, without what runs have written."""
+def root(tmp_path, bundle) -> Path:
+    """A clone: the bundle below a folder as in the collection, without what runs have written."""
     ignore = shutil.ignore_patterns("*.pt", "training.*", "eval", "predictions")
-    shutil.copytree(ROOT / "bundles", tmp_path / "bundles", ignore=ignore)
+    shutil.copytree(bundle.folder, tmp_path / "bundles" / bundle.name, ignore=ignore)
     return tmp_path
 
 
@@ -38,136 +57,136 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+def in_a_new_interpreter(where: Path, *given: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", *MONAI, *given]
+    return subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=300)
+
+
 @pytest.mark.parametrize("place", ["root", "bundle", "renamed copy"])
-def test_it_trains_into_its_own_folder_from_everywhere(root, place):
-    bundle, cwd = root / "bundles" / "hds_inbreast", root
+def test_it_trains_into_its_own_folder_from_everywhere(root, bundle, place):
+    folder, cwd = root / "bundles" / bundle.name, root
     if place == "renamed copy":
-        bundle = bundle.rename(root / "my_masses")
+        folder = folder.rename(root / "my_own")
     if place == "bundle":
-        cwd = bundle
+        cwd = folder
     before = files(root)
-    config = os.path.relpath(bundle / "configs" / "train.json", cwd)
-    done = run(cwd, "--config_file", config, *TINY)
+    config = os.path.relpath(folder / "configs" / "train.json", cwd)
+    done = (in_a_new_interpreter if place == "root" else run)(cwd, config, *sample(bundle))
     assert done.returncode == 0, done.stderr
     made = {f"models/{name}.pt" for name in ("model", "model_best_accuracy", "model_last")}
     made |= {"models/training.csv", "models/training.png"}
-    assert files(root) - before == {str((bundle / name).relative_to(root)) for name in made}
+    assert files(root) - before == {str((folder / name).relative_to(root)) for name in made}
     assert "the whole run takes about" in done.stdout
-    assert "val_cls_auc" in done.stdout
+    assert all(name in done.stdout for name in bundle.metadata["eval_metrics"])
 
 
 def mask_of_another_size(data: Path) -> None:
-    shutil.copy(ROOT / "bundles/hds_inbreast/sample_data/masks/P115_R_DM_CC.png", data / "masks" / "case1.png")
+    Image.fromarray(np.zeros((7, 9), np.uint8)).save(data / "masks" / "case1.png")
 
 
-BAD_INPUT = {
+def undeclared(data: Path) -> None:
+    path = data / "dataset.json"
+    path.write_text(path.read_text().replace('"label_cls": 1', '"label_cls": 5'))
+
+
+def emptied(data: Path) -> None:
+    shutil.rmtree(data / "images")
+    (data / "dataset.json").unlink()
+
+
+BAD_INPUT: dict[str, tuple[Callable[[Path], None] | None, list[str], str]] = {
     "unknown override": (None, ["--max_epoch", "1"], "did you mean max_epochs?"),
     "wrong folder": (None, ["--dataset_dir", "nowhere"], "error: no folder nowhere"),
-    "empty folder": (
-        lambda data: shutil.rmtree(data / "images") or (data / "dataset.json").unlink(),
-        [],
-        "no data set",
-    ),
+    "empty folder": (emptied, [], "no data set"),
     "no masks": (lambda data: shutil.rmtree(data / "masks"), [], "6 of 6 cases have no mask"),
     "mask of another size": (mask_of_another_size, [], "1 of 6 cases have a mask of another size"),
-    "undeclared labels": (
-        lambda data: (data / "dataset.json").write_text(
-            (data / "dataset.json").read_text().replace('"label_cls": 1', '"label_cls": 5')
-        ),
-        [],
-        "3 of 6 cases have an undeclared label_cls",
-    ),
+    "undeclared labels": (undeclared, [], "3 of 6 cases have an undeclared label_cls"),
 }
 
 
 @pytest.mark.parametrize("fault", BAD_INPUT)
-def test_bad_input_ends_with_one_error_and_leaves_only_the_details_that_it_names(root, fault):
-    spoil, words, message = BAD_INPUT[fault]
+def test_bad_input_ends_with_one_error_and_leaves_only_the_details_that_it_names(root, bundle, fault):
+    spoil, given, message = BAD_INPUT[fault]
     data = write_datalist(root / "data")
     if spoil is not None:
         spoil(data)
-        words = [*words, "--dataset_dir", "data"]
+        given = [*given, "--dataset_dir", "data"]
     before = files(root)
-    done = run(root, "--config_file", "bundles/hds_inbreast/configs/train.json", *TINY, *words)
+    settings = words({**tiny(bundle.folder, "train"), **SHORT})
+    done = run(root, f"bundles/{bundle.name}/configs/train.json", *settings, *given)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert done.stderr.count("error:") == 1
     assert "  fix: " in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-    details = {f"bundles/hds_inbreast/eval/check.{suffix}" for suffix in ("json", "png")}
+    details = {f"bundles/{bundle.name}/eval/check.{suffix}" for suffix in ("json", "png")}
     assert files(root) - before == (details if "details: " in done.stderr else set())
     assert ("details: " in done.stderr) == (spoil is not None and fault != "empty folder")
 
 
-def test_ctrl_c_leaves_weights_that_load(root):
-    config = "bundles/hds_inbreast/configs/train.json"
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, *TINY, "--max_epochs", "90000"]
-    process = subprocess.Popen(command, cwd=root, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        seen = ""
-        while "step 2/" not in seen:
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            seen += line
-        assert "the whole run takes about" in seen
-        assert "bundles/hds_inbreast/configs/demo.json" in seen
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 130, err
-    assert re.search(r"stopped in epoch \d+; the (weights so far|state after epoch \d+) (are|is) in ", out)
-    assert "Traceback" not in err
-    last = root / "bundles/hds_inbreast/models/model_last.pt"
-    sizes, images = ["--image_size", "[128,128]"], "bundles/hds_inbreast/sample_data/images/P115_R_DM_CC.jpg"
-    config = "bundles/hds_inbreast/configs/inference.json"
-    done = run(root, "--config_file", config, "--checkpoint", str(last), "--dataset_dir", images, *sizes)
+def test_ctrl_c_leaves_weights_that_load(root, bundle):
+    name = f"bundles/{bundle.name}"
+    training = Fresh(run_module, *MONAI, f"{name}/configs/train.json", *sample(bundle, max_epochs=90000), cwd=root)
+    seen = training.wait_for("the whole run takes about")
+    assert f"{name}/configs/demo.json" in seen
+    time.sleep(0.5)
+    training.interrupt()
+    done = training.wait()
+    assert done.returncode == 130, done.stderr
+    assert re.search(r"stopped in epoch \d+; the (weights so far|state after epoch \d+) (are|is) in ", done.stdout)
+    assert "Traceback" not in done.stderr
+    image = sample_images(bundle)[0]
+    places = {"checkpoint": str(root / name / "models" / "model_last.pt"), "dataset_dir": str(image)}
+    done = run(root, f"{name}/configs/inference.json", *sample(bundle, "inference", **places))
     assert done.returncode == 0, done.stderr
-    result = json.loads((root / "bundles/hds_inbreast/predictions/P115_R_DM_CC.json").read_text())
-    assert set(result["classification"]["probabilities"]) == {"no mass", "mass"}
+    result = json.loads((root / name / "predictions" / f"{image.stem}.json").read_text())
+    classes = json.loads((bundle.folder / "sample_data" / "dataset.json").read_text())["classes"]["cls"]
+    assert list(result["classification"]["probabilities"]) == classes
 
 
-def test_one_broken_image_is_named_at_the_end_and_stops_no_other(root):
-    folder = root / "images"
+def test_one_broken_image_is_named_at_the_end_and_stops_no_other(root, bundle):
+    name, folder = f"bundles/{bundle.name}", root / "images"
     folder.mkdir()
-    for name in ("P115_R_DM_CC.jpg", "P93_L_DM_CC.jpg"):
-        shutil.copy(ROOT / "bundles/hds_inbreast/sample_data/images" / name, folder)
+    images = sample_images(bundle)[:2]
+    for path in images:
+        shutil.copy(path, folder)
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
-    done = run(root, "--config_file", "bundles/hds_inbreast/configs/train.json", *TINY)
+    done = run(root, f"{name}/configs/train.json", *sample(bundle))
     assert done.returncode == 0, done.stderr
-    config = "bundles/hds_inbreast/configs/inference.json"
-    done = run(root, "--config_file", config, "--dataset_dir", "images", "--image_size", "[128,128]")
+    done = run(root, f"{name}/configs/inference.json", *sample(bundle, "inference", dataset_dir="images"))
     assert done.returncode == 1
     assert "1 of 3 images could not be used; all others are done\n  broken: cannot read" in done.stderr
-    summary = json.loads((root / "bundles/hds_inbreast/predictions/results.json").read_text())
-    assert [r["case_id"] for r in summary["results"]] == ["P115_R_DM_CC", "P93_L_DM_CC"]
+    summary = json.loads((root / name / "predictions" / "results.json").read_text())
+    assert [r["case_id"] for r in summary["results"]] == [path.stem for path in images]
     assert [f["case_id"] for f in summary["failed"]] == ["broken"]
 
 
-def test_inference_without_weights_says_how_to_get_some(root):
-    done = run(root, "--config_file", "bundles/hds_inbreast/configs/inference.json")
+def test_inference_without_weights_says_how_to_get_some(root, bundle):
+    done = run(root, f"bundles/{bundle.name}/configs/inference.json")
     assert done.returncode == 2
     assert "error: no weights at" in done.stderr
     assert "train first" in done.stderr
-    assert not (root / "bundles/hds_inbreast/predictions").exists()
+    assert not (root / "bundles" / bundle.name / "predictions").exists()
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_and_count_each_case_once(root):
+def test_two_processes_train_together_and_count_each_case_once(root, bundle):
     """The overlay for several GPUs, on the CPU."""
-    configs = "['bundles/hds_inbreast/configs/train.json','bundles/hds_inbreast/configs/multi_gpu_train.json']"
+    name = f"bundles/{bundle.name}"
     cpu = {"device": "cpu", "backend": "gloo", "network": {"device_ids": None, "module": "@network_def"}}
-    path = root / "bundles/hds_inbreast/configs/cpu.json"
+    path = root / name / "configs" / "cpu.json"
     path.write_text(json.dumps({**cpu, "network": {**cpu["network"], "_target_": DDP}}))
+    configs = str([f"{name}/configs/{one}.json" for one in ("train", "multi_gpu_train", "cpu")])
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"]
-    command += ["monai.bundle", "run", "--config_file", configs.replace("]", f",'{path.relative_to(root)}']"), *TINY]
+    command += [*MONAI, configs, *sample(bundle)]
     done = subprocess.run(command, cwd=root, env=ENV, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("validation, epoch 1: val_seg_dice") == 1
-    assert "(n=3)" in done.stdout
-    assert "(n=6)" in done.stdout
-    assert (root / "bundles/hds_inbreast/models/model.pt").is_file()
+    train = json.loads((bundle.folder / "configs" / "train.json").read_text())
+    (metric,) = train["validate"]["key_metric"]
+    assert done.stdout.count(f"validation, epoch 1: {metric}") == 1
+    cases = json.loads((bundle.folder / "sample_data" / "dataset.json").read_text())["validation"]
+    assert f"(n={len(cases)})" in done.stdout
+    assert (root / name / "models" / "model.pt").is_file()
 
 
 DDP = "torch.nn.parallel.DistributedDataParallel"

@@ -12,24 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from ..conftest import ROOT
-from ..factories import write_datalist
+from monai_mtl.registry import Bundle
 
-BUNDLE = ROOT / "bundles" / "hds_inbreast"
+from ..conftest import ROOT
+from ..every_bundle import every_bundle
+from ..factories import write_datalist
+from ..trained import tiny
+
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
 STEPS, BATCH = 5, 8
-SAME = {
-    "device": "cpu",
-    "precision": "fp32",
-    "image_size": [128, 128],
-    "patch_size": [128, 128],
-    "max_epochs": 1,
-    "val_interval": 1,
-    "network_def#widths": [4, 8, 8, 8, 8],
-    "network_def#bottom_width": 8,
-    "network_def#cls_max_width": 8,
-    "network_def#dropout": 0.0,
-}
+SAME = {"device": "cpu", "precision": "fp32", "max_epochs": 1, "val_interval": 1, "network_def#dropout": 0.0}
 TWO = {
     "backend": "gloo",
     "batch_size": BATCH // 2,
@@ -39,9 +31,10 @@ TWO = {
         "find_unused_parameters": False,
     },
 }
-ONE = {
+ONE = {"network": "@one_network", "train#dataloader#sampler": "@train#sampler", "train#dataloader#shuffle": False}
+WHOLE = {
+    **ONE,
     "batch_size": BATCH,
-    "network": "@one_network",
     "train#sampler": {
         "_target_": "DistributedSampler",
         "dataset": "@train#dataset",
@@ -49,49 +42,68 @@ ONE = {
         "rank": 0,
         "shuffle": True,
     },
-    "train#dataloader#sampler": "@train#sampler",
-    "train#dataloader#shuffle": False,
 }
 """One process that takes the cases in the order in which several share them."""
+PARTS = {
+    **ONE,
+    "batch_size": BATCH // 2,
+    "train#trainer#accumulation_steps": 2,
+    "train#sampler": {
+        "_target_": "tests.bundles.frozen.InTurns",
+        "dataset": "@train#dataset",
+        "batch_size": "@batch_size",
+    },
+}
+"""One process that takes the batches of two in turns and steps after both; some losses weigh pixels by their batch."""
 
 
-FROZEN = {"_target_": "tests.bundles.frozen.frozen", "network": "@network_def"}
-
-
-def trained(folder: Path, processes: int, network: Any) -> dict[str, torch.Tensor]:
-    """Weights after a training by one or two processes."""
-    places = {"dataset_dir": str(folder / "data"), "ckpt_dir": str(folder / f"models_{processes}")}
-    overlay = {**SAME, **places, "output_dir": str(folder / "eval"), "one_network": network}
-    path = folder / f"overlay_{processes}.json"
-    path.write_text(json.dumps({**overlay, **(TWO if processes == 2 else ONE)}))
-    files = [str(BUNDLE / "configs" / name) for name in ("train.json", "multi_gpu_train.json")][:processes]
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"] if processes == 2 else []
+def trained(bundle: Bundle, folder: Path, network: Any, how: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Weights after a training by one or two processes, those that the loss learns too."""
+    two, name = how is TWO, f"models_{len(list(folder.iterdir()))}"
+    places = {"dataset_dir": str(folder / "data"), "ckpt_dir": str(folder / name), "output_dir": str(folder / "eval")}
+    train = json.loads((bundle.folder / "configs" / "train.json").read_text())
+    same = {key: value for key, value in SAME.items() if key.partition("#")[2] in ("", *train["network_def"])}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({**tiny(bundle.folder, "train"), **same, **places, "one_network": network, **how}))
+    files = [str(bundle.folder / "configs" / one) for one in ("train.json", "multi_gpu_train.json")][: 1 + two]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"] if two else []
     command = [sys.executable, *launcher, "-m", "monai.bundle", "run", "--config_file", str([*files, str(path)])]
     done = subprocess.run(command, cwd=ROOT, env=ENV, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    content = torch.load(folder / f"models_{processes}" / "model_last.pt", weights_only=True)
-    assert content["trainer"]["steps"] == STEPS
-    return content["model"]
+    content = torch.load(folder / name / "model_last.pt", weights_only=True)
+    assert content["trainer"]["steps"] == STEPS * (how["batch_size"] == BATCH or two or 2) * passes(train)
+    return {**content["model"], **{f"loss {key}.weight": value for key, value in content.get("loss", {}).items()}}
 
 
-def difference(folder: Path, network: Any) -> float:
+def passes(train: dict[str, Any]) -> int:
+    """How often an epoch shows each case."""
+    return len(train["train"].get("passes", [0]))
+
+
+def difference(bundle: Bundle, folder: Path, network: Any, how: dict[str, Any]) -> float:
     """Length of the difference of all weights, as a share of their length."""
     write_datalist(folder / "data", patients=STEPS * BATCH + 2)
-    two, one = trained(folder, 2, network), trained(folder, 1, network)
+    two, one = trained(bundle, folder, network, TWO), trained(bundle, folder, network, how)
     assert set(two) == set(one)
     learnt = [name for name in one if name.endswith(("weight", "bias"))]
     two, one = (torch.cat([half[name].double().flatten() for name in learnt]) for half in (two, one))
     return float((two - one).norm() / one.norm())
 
 
+def frozen(bundle: Bundle, **more: Any) -> dict[str, Any]:
+    channels = bundle.metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+    return {"_target_": "tests.bundles.frozen.frozen", "network": "@network_def", "channels": channels, **more}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("double", "largest"), [(False, 1e-5), (True, 1e-12)])
-def test_two_processes_learn_what_one_learns(tmp_path, double, largest):
+@every_bundle
+def test_two_processes_learn_what_one_learns(tmp_path, bundle):
     """Up to rounding: in float64 no difference is left."""
-    assert difference(tmp_path, {**FROZEN, "double": double}) < largest
+    assert difference(bundle, tmp_path, frozen(bundle, double=True), PARTS) < 1e-12
 
 
 @pytest.mark.slow
-def test_batch_norm_of_half_batches_makes_the_difference(tmp_path):
+@every_bundle
+def test_batch_norm_of_half_batches_makes_the_difference(tmp_path, bundle):
     """On a CPU there is no synchronised batch norm, so each process has its own statistics."""
-    assert difference(tmp_path, "@network_def") > 1e-3
+    assert difference(bundle, tmp_path, "@network_def", WHOLE) > 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import traceback
 import zipfile
@@ -21,14 +22,17 @@ from PIL import Image, PngImagePlugin
 
 from monai_mtl.data import load_datalist
 from monai_mtl.errors import DataError, own_error
+from monai_mtl.registry import Bundle
 
-from ..conftest import ROOT
-from ..trained import SMALL, random_weights
+from ..every_bundle import BUNDLES, every_bundle
+from ..small_runs import on_sample_data
+from ..trained import random_weights, tiny
 from .inbreast_tree import write_inbreast
 from .test_all_bundles import workflow
 
-BUNDLE = ROOT / "bundles" / "hds_inbreast"
-SHORT = {"image_size": [128, 128], "patch_size": [128, 128], "max_epochs": 1, "val_interval": 1, "batch_size": 3}
+SHORT = {"max_epochs": 1, "val_interval": 1, "batch_size": 3}
+DICOM = [one for one in BUNDLES if "dicom" in json.loads((one.folder / "configs" / "inference.json").read_text())]
+"""Those that write DICOM files too."""
 IDENTITY = {
     "PatientName": "Quadflieg^Zebedaeus",
     "PatientID": "PID-7390161",
@@ -170,17 +174,20 @@ def test_the_search_finds_nothing_in_random_bytes():
     assert found_in(noise) == found_in(zlib.compress(noise)) == set()
 
 
-def test_a_run_tells_nobody_who_the_patients_are(data, tmp_path, caplog, capfd, recwarn):
+@every_bundle
+def test_a_run_tells_nobody_who_the_patients_are(bundle, data, tmp_path, caplog, capfd, recwarn):
     caplog.set_level(logging.DEBUG)
     output = tmp_path / "output"
     places = {"dataset_dir": str(data), "ckpt_dir": str(output / "weights"), "output_dir": str(output / "eval")}
-    training = workflow(BUNDLE, ["train", "demo"], **SHORT, **places)
+    settings = {**tiny(bundle.folder, "train"), **SHORT, **places}
+    training = workflow(bundle.folder, ["train", "demo"], **settings)
     training.run()
     cache(training, output / "cache")
-    workflow(BUNDLE, ["train", "demo", "evaluate"], **SHORT, **places).run()
+    workflow(bundle.folder, ["train", "demo", "evaluate"], **settings).run()
     spoil(data / "AllDICOMs")
     weights = output / "weights" / "model.pt"
-    told = [infer(data, output, weights, dicom="never"), check(data, output / "check")]
+    never = {"dicom": "never"} if bundle in DICOM else {}
+    told = [infer(bundle, data, output, weights, **never), check(data, output / "check")]
     assert "2 of 10 images could not be used" in told[0]
     assert "2 of 10 cases cannot be read" in told[1]
     told += [str(warning.message) for warning in recwarn]
@@ -194,11 +201,13 @@ def test_a_run_tells_nobody_who_the_patients_are(data, tmp_path, caplog, capfd, 
     assert leaks(output) == {}
 
 
-def test_dicom_results_tell_it_and_nothing_beside_them_does(data, tmp_path, caplog, capfd, recwarn):
+@pytest.mark.parametrize("bundle", DICOM, ids=lambda bundle: bundle.name)
+def test_dicom_results_tell_it_and_nothing_beside_them_does(bundle, data, tmp_path, caplog, capfd, recwarn):
     caplog.set_level(logging.DEBUG)
-    output, weights = tmp_path / "output", random_weights(BUNDLE, tmp_path / "model.pt", **SMALL)
+    output, settings = tmp_path / "output", on_sample_data(bundle.folder, "inference")  # whose classes have codes
+    weights = random_weights(bundle.folder, tmp_path / "model.pt", **settings)
     spoil(data / "AllDICOMs")
-    told = [infer(data, output, weights, dicom="auto", **SMALL)]
+    told = [infer(bundle, data, output, weights, dicom="auto", **settings)]
     told += [str(warning.message) for warning in recwarn]
     told += [f"{record.getMessage()} {record.exc_text or ''}" for record in caplog.records]
     told += capfd.readouterr()
@@ -220,12 +229,12 @@ def cache(training, folder: Path) -> None:
         assert found_in(repr(batch["image"].meta).encode()) == set()
 
 
-def infer(data: Path, output: Path, weights: Path, **settings) -> str:
+def infer(bundle: Bundle, data: Path, output: Path, weights: Path, **settings) -> str:
     """The error that an inference of a folder with broken files ends with, and its traceback."""
-    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(weights), **settings}
+    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(weights), **tiny(bundle.folder), **settings}
     places["output_dir"] = str(output / "predictions")
     with pytest.raises(RuntimeError) as raised:
-        workflow(BUNDLE, ["inference"], "infer", image_size=SHORT["image_size"], **places).run()
+        workflow(bundle.folder, ["inference"], "infer", **places).run()
     return f"{own_error(raised.value)}\n{''.join(traceback.format_exception(raised.value))}"
 
 

@@ -18,6 +18,7 @@ from monai.transforms import (
     RandRotated,
     ScaleIntensityRanged,
     Spacingd,
+    Transposed,
 )
 from PIL import Image
 
@@ -179,6 +180,10 @@ def test_unknown_caches_are_refused():
 def test_equal_transforms_have_equal_digests_and_others_have_not():
     assert digest_of(noisy()) == digest_of(noisy())
     assert digest_of(noisy()) == digest_of(noisy().set_random_state(seed=3))
+    used = Compose(Transposed("image", (0, 2, 1)))
+    before = digest_of(used)
+    used({"image": MetaTensor(torch.zeros(1, 2, 3))})
+    assert digest_of(used) == before
     assert digest_of(Compose(load())) != digest_of(Compose(load(1.0)))
     assert digest_of(torch.nn.Conv2d(1, 1, 1)) != digest_of(torch.nn.Conv2d(1, 1, 1))
     assert digest_of({"a": [1, 2.0, None]}) != digest_of({"a": [1, 2.5, None]})

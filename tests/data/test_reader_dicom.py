@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -209,6 +210,66 @@ def test_spacing_and_its_source(tmp_path, tags, spacing, source):
     meta = read(made(tmp_path, **tags))[1]
     assert np.array_equal(meta["spacing"], spacing, equal_nan=True)
     assert meta["spacing_source"] == source
+
+
+REGION = {"RegionSpatialFormat": 1, "RegionDataType": 1, "PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3}
+REGION |= {"PhysicalDeltaX": 0.01, "PhysicalDeltaY": -0.02, "RegionLocationMinX0": 2, "RegionLocationMinY0": 3}
+REGION |= {"RegionLocationMaxX1": 31, "RegionLocationMaxY1": 47}
+TRACE = {**REGION, "RegionSpatialFormat": 3, "PhysicalUnitsXDirection": 4}
+
+
+def regions(*items: dict) -> Sequence:
+    made_of = [pydicom.Dataset() for _ in items]
+    for dataset, item in zip(made_of, items, strict=True):
+        for name, value in item.items():
+            if value is not None:
+                setattr(dataset, name, value)
+    return Sequence(made_of)
+
+
+US, BOTH = "SequenceOfUltrasoundRegions", [0.1, 0.2]
+"""Of the pixels in x and y."""
+REGIONS = {
+    "one": ([REGION], {}, BOTH, US),
+    "one, and the trace of a pulse": ([TRACE, REGION], {}, BOTH, US),
+    "two side by side": ([REGION, REGION], {}, None, "none"),
+    "none of two dimensions": ([TRACE], {}, None, "none"),
+    "not in centimetres": ([REGION | {"PhysicalUnitsYDirection": 4}], {}, None, "none"),
+    "no unit": ([REGION | {"PhysicalUnitsXDirection": None}], {}, None, "none"),
+    "no size": ([REGION | {"PhysicalDeltaX": 0.0}], {}, None, "none"),
+    "no number": ([REGION | {"PhysicalDeltaX": None}], {}, None, "none"),
+    "of a larger image": ([REGION | {"RegionLocationMaxX1": 33}], {}, None, "none"),
+    "from right to left": ([REGION | {"RegionLocationMinX0": 31}], {}, None, "none"),
+    "no place": ([REGION | {"RegionLocationMinY0": None}], {}, None, "none"),
+    "no region": ([], {}, None, "none"),
+    "another statement that agrees": ([REGION], {"PixelSpacing": [0.2001, 0.1]}, [0.1, 0.2001], "PixelSpacing"),
+    "another statement that does not": ([REGION], {"PixelSpacing": [0.1, 0.1]}, None, "none"),
+}
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_an_ultrasound_has_the_spacing_of_its_one_region_or_none(tmp_path, name):
+    items, tags, spacing, source = REGIONS[name]
+    _, meta = read(made(tmp_path, SequenceOfUltrasoundRegions=regions(*items), **tags))
+    assert meta["spacing_source"] == source
+    assert meta["spacing"] == pytest.approx([np.nan, np.nan] if spacing is None else spacing, nan_ok=True)
+    assert ("calibrated_xyxy" in meta) == (source == US)
+    if source == US:
+        assert meta["calibrated_xyxy"].tolist() == [2, 3, 31, 47]
+
+
+@pytest.mark.parametrize(
+    ("name", "spacing"),
+    [
+        ("OBXXXX1A.dcm", 0.2622878766),  # beside a trace
+        ("JPGLosslessP14SV1_1s_1f_8b.dcm", 0.2547669659),
+        ("gdcm-US-ALOKA-16.dcm", np.nan),  # two regions
+        ("examples_palette.dcm", np.nan),  # cut since: its region ends below the image
+    ],
+)
+def test_real_ultrasound_has_the_spacing_that_is_sure(tmp_path, name, spacing):
+    _, meta = read(real(tmp_path, name), color="rgb")
+    assert meta["spacing"] == pytest.approx([spacing] * 2, nan_ok=True)
 
 
 def test_spacing_is_corrected_for_magnification(tmp_path):

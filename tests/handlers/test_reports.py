@@ -30,7 +30,7 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     cases = [{"image": str(tmp_path / "a.png"), "case_id": "sub/a"}]
     dataset = TolerantDataset(cases, dict)
     writer = PredictionWriter(tmp_path / "out", dataset, tmp_path / "w.pt", "hds_inbreast", "0.1.0")
-    engine = SimpleNamespace(state=State(batch=[{"image": image, "case_id": "sub/a"}], output=[output]))
+    engine = SimpleNamespace(state=State(batch=[{"image": image, "case_id": "sub/a"}], output=[output], device="cpu"))
     for step in (writer._start, writer._write, writer._finish):
         step(engine)
     mask, probability = (np.asarray(Image.open(tmp_path / "out/sub" / f"a_{k}.png")) for k in ("mask", "probability"))

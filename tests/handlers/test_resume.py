@@ -12,30 +12,10 @@ from monai.engines import IterationEvents
 
 from monai_mtl.errors import ConfigError, RunError
 
+from ..same_files import assert_same, files_of
 from .small_training import EPOCHS, small_training
 
 STEPS = 3
-
-
-def files_of(folder) -> tuple[dict, dict, str]:
-    last, best = (torch.load(folder / name, weights_only=True) for name in ("model_last.pt", "model.pt"))
-    return last, best, (folder / "training.csv").read_text()
-
-
-def assert_same(one, other) -> None:
-    assert type(one) is type(other)
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert list(one) == list(other)
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for a, b in zip(one, other, strict=True):
-            assert_same(a, b)
-    else:
-        assert one == other or (math.isnan(one) and math.isnan(other))
 
 
 @pytest.fixture(scope="module")

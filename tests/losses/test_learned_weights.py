@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -119,7 +121,7 @@ def test_a_task_without_any_label_rests_with_its_weight():
     assert float(total.detach()) == pytest.approx(0.5 * float(loss.task_losses["cls"]) + math.log(2))
     assert loss.spreads["seg"].grad is None
     assert loss.spreads["cls"].grad is not None
-    assert all(p.grad is not None and not p.grad.any() for p in net.seg_head.parameters())
+    assert all(p.grad is None for p in net.seg_head.parameters())
 
 
 def test_a_fixed_mix_is_the_plain_loss():
@@ -132,3 +134,30 @@ def test_a_fixed_mix_is_the_plain_loss():
 def test_no_task_is_refused():
     with pytest.raises(ValueError, match="different tasks"):
         LearnedWeightsLoss({})
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Of one process."""
+    torch.distributed.init_process_group("gloo", rank=0, world_size=1, store=torch.distributed.HashStore())
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("has", [[1, 1], [1, 0], [0, 0]])
+def test_where_processes_share_it_the_numbers_are_the_same_and_every_weight_has_a_gradient(has):
+    prediction, target = random_batch()
+    target |= {f"has_{task}": torch.full((4,), bool(one)) for task, one in zip(("seg", "cls"), has, strict=True)}
+    alone, shared = make_loss(), make_loss()
+    expected = alone(prediction, target)
+    if any(has):
+        expected.backward()
+    with process_group():
+        total = shared(prediction, target)
+        total.backward()
+    torch.testing.assert_close(total, expected)
+    for task, spread in shared.spreads.items():
+        wanted = alone.spreads[task].grad
+        torch.testing.assert_close(spread.grad, torch.zeros(()) if wanted is None else wanted)

@@ -58,15 +58,46 @@ def test_a_sample_without_a_label_changes_nothing(order):
         assert (value.grad.flatten(1).abs().sum(dim=1) > 0).tolist() == has[f"has_{task}"].tolist()
 
 
-def test_a_batch_without_any_mask_trains_only_the_class():
+@pytest.mark.parametrize("several", [False, True])
+def test_a_batch_without_any_mask_trains_only_the_class(several, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: several)
     net, loss = YNet(width=8, depth=1), make_loss()
     target = {"seg": torch.zeros(2, 1, 32, 32), "cls": torch.tensor([0, 3]), "has_seg": torch.zeros(2)}
     total = loss(net(torch.rand(2, 3, 32, 32)), target)
     total.backward()
     assert set(loss.task_losses) == {"cls"}
     assert float(total.detach()) == pytest.approx(0.5 * float(loss.task_losses["cls"]))
-    assert all(p.grad is not None and not p.grad.any() for p in net.decoder.parameters())
+    # distributed training averages a gradient of every parameter
+    assert all((p.grad is not None) == several for p in net.decoder.parameters())
+    assert not any(p.grad.any() for p in net.decoder.parameters() if p.grad is not None)
     assert any(bool(p.grad.any()) for p in net.encoder.parameters())
+
+
+def test_parameters_of_a_task_without_labels_are_not_worn_down_by_weight_decay():
+    """Adam would take a step of the learning rate towards zero for a gradient that is nothing but decay."""
+    net = nn.ModuleDict({"seg": nn.Conv2d(1, 8, 1), "cls": nn.Linear(1, 4)})
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1, weight_decay=0.01)
+    image, target = torch.rand(2, 1, 6, 5), random_batch(2)[1]
+    before = [p.detach().clone() for p in net["cls"].parameters()]
+    for has_cls in (True, False, False):
+        prediction = {"seg": net["seg"](image), "cls": net["cls"](image.mean((2, 3)))}
+        optimizer.zero_grad(set_to_none=True)
+        make_loss(seg=1.0, cls=1.0)(prediction, {**target, "has_cls": torch.full((2,), has_cls)}).backward()
+        moved = [p.detach().clone() for p in net["seg"].parameters()]
+        optimizer.step()
+        assert not any(torch.equal(a, b) for a, b in zip(moved, net["seg"].parameters(), strict=True))
+        same = [torch.equal(a, b) for a, b in zip(before, net["cls"].parameters(), strict=True)]
+        assert all(same) == (not has_cls)
+        before = [p.detach().clone() for p in net["cls"].parameters()]
+
+
+def test_a_batch_without_any_label_is_zero_and_can_be_stepped():
+    prediction, target = random_batch()
+    has = {f"has_{task}": torch.zeros(4) for task in prediction}
+    total = make_loss(seg=1.0, cls=1.0)(prediction, {**target, **has})
+    total.backward()
+    assert float(total.detach()) == 0.0
+    assert not any(value.grad.any() for value in prediction.values())
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def grey(dataset: pydicom.Dataset) -> pydicom.Dataset:
 
 
 def thinned(dataset: pydicom.Dataset) -> pydicom.Dataset:
-    """Every fourth pixel of every fourth row."""
+    """Every fourth pixel of every fourth row. What a region states of the pixels is no longer true."""
+    dataset.pop("SequenceOfUltrasoundRegions", None)
     pixels = np.ascontiguousarray(dataset.pixel_array[::THIN, ::THIN])
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.PixelData, dataset.file_meta.TransferSyntaxUID = pixels.tobytes(), pydicom.uid.ExplicitVRLittleEndian
@@ -105,6 +106,8 @@ def images(case: Case, folder: Path) -> dict[str, Path]:
     for i, turn in enumerate(ORIENTATIONS):
         dataset = pydicom.dcmread(source_of(case))
         dataset.remove_private_tags()
+        if not case.side:
+            dataset.Laterality = "LR"[i // 2 % 2]
         found[turn] = write_dicom(folder / f"{i}.dcm", turned(thinned(dataset), turn, case.in_space))
     return found
 
@@ -167,7 +170,7 @@ def test_the_segments_are_the_mask_and_lie_as_the_image_lies(answers, name):
         np.testing.assert_array_equal(pixels > 0, answered.mask, err_msg=turn)
         assert 0.001 < answered.mask.mean() < 0.5, turn
         assert (segmentation.Rows, segmentation.Columns) == (source.Rows, source.Columns)
-        assert segmentation.get("ImageLaterality", "") == case.side
+        assert segmentation.get("ImageLaterality", "") == (case.side or source.get("Laterality") or "")
         assert (segmentation.StudyInstanceUID, segmentation.PatientName) == (
             source.StudyInstanceUID,
             source.PatientName,
@@ -216,11 +219,23 @@ def test_the_report_measures_the_segments(answers, name):
         held = segmentation.pixel_array.reshape(-1, source.Rows, source.Columns)
         assert len(groups) == len(held)
         spacing = source.get("PixelSpacing") or source.get("ImagerPixelSpacing")
-        millimetres = 1 if spacing is None else spacing[0] * spacing[1]
-        areas = [float(group.get_measurements()[0].value) for group in groups]
-        assert areas == pytest.approx([frame.sum() * millimetres for frame in held], abs=0.006), turn
+        areas = [group.get_measurements()[0] for group in groups]
+        if (name, turn) == ("ultrasound", "untouched"):
+            expected = [in_region(frame > 0) for frame in held]
+            assert {unit for _, unit in expected} == {"mm2", "{pixels}"}, "letters stand outside the region"
+        else:
+            unit, size = ("{pixels}", 1) if spacing is None else ("mm2", spacing[0] * spacing[1])
+            expected = [(frame.sum() * size, unit) for frame in held]
+        assert [area.unit.value for area in areas] == [unit for _, unit in expected]
+        assert [float(area.value) for area in areas] == pytest.approx([size for size, _ in expected], abs=0.006), turn
         places = [group.referenced_segmentation_frame for group in groups]
         assert {place.referenced_sop_instance_uid for place in places} == {segmentation.SOPInstanceUID}
+
+
+def in_region(lesion: np.ndarray) -> tuple[float, str]:
+    """Area and unit of a lesion of the ultrasound, of which one region, columns 14 to 1010, is calibrated."""
+    inside = lesion[38:759, 14:1011].sum() == lesion.sum()
+    return (lesion.sum() * 0.25476696592378157**2, "mm2") if inside else (lesion.sum(), "{pixels}")
 
 
 @pytest.mark.dciodvfy

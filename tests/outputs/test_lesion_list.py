@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from monai_mtl.outputs.lesion_list import lesion_entries, spacing_entry
+from monai_mtl.outputs.lesion_list import lesion_entries, spacing_entry, within
 from monai_mtl.outputs.lesions import MOST, find_lesions
 
 
@@ -47,6 +47,18 @@ def test_what_is_not_known_is_null_and_json_takes_it():
     assert lesion_entries(*find_lesions(np.zeros((3, 3))), np.zeros((3, 3))) == []
 
 
+def test_outside_the_calibrated_part_a_lesion_has_no_millimetres_and_says_why():
+    probability = np.zeros((20, 30), np.float32)
+    probability[4:8, 10:20] = probability[15, 2] = 0.75
+    numbers, lesions = find_lesions(probability > 0.5, (0.5, 0.25))
+    first, second = lesion_entries(numbers, within(lesions, [10, 4, 19, 7]), probability, spacing_known=True)
+    assert (first["area_mm2"], "reason" in first) == (5.0, False)
+    assert (second["area_mm2"], second["long_axis_mm"], second["pixels"]) == (None, None, 1)
+    assert second["reason"].startswith("not wholly inside")
+    assert math.isnan(within(lesions, [11, 4, 19, 7])[0].area_mm2)
+    assert within(lesions, None) == lesions
+
+
 @pytest.mark.parametrize(
     ("spacing", "source", "entry"),
     [
@@ -59,6 +71,11 @@ def test_what_is_not_known_is_null_and_json_takes_it():
             [0.1, 0.1],
             "ImagerPixelSpacing / magnification",
             {"xy_mm": [0.1, 0.1], "plane": "body, by the magnification that the file estimates"},
+        ),
+        (
+            [0.1, 0.2],
+            "SequenceOfUltrasoundRegions",
+            {"xy_mm": [0.1, 0.2], "plane": "image, inside its one two-dimensional region"},
         ),
         ([1.0, 1.0], "pixdim", {"xy_mm": [1.0, 1.0], "plane": "image"}),
         ([math.nan] * 2, "none", {"xy_mm": None, "reason": "the image states no spacing"}),

@@ -30,6 +30,7 @@ from monai_mtl.transforms import (
 )
 
 from ..conftest import ROOT
+from ..every_bundle import BUNDLES
 from ..factories import breast
 
 
@@ -173,11 +174,20 @@ def test_balanced_crop_shifts_a_window_back_inside():
         assert column == min(max(crop._centre[1] - 35, 0), 10)
 
 
+def resizes() -> list:
+    """How bundles resize images with their masks."""
+    found = []
+    for bundle in BUNDLES:
+        config = json.loads((bundle.folder / "configs" / "train.json").read_text())
+        steps = [t for t in config["train"]["deterministic_transforms"] if t["_target_"].endswith("Resized")]
+        options = ({key: step[key] for key in ("mode", "anti_aliasing")} for step in steps)
+        found += [pytest.param(one, id=bundle.name) for one in options]
+    return found
+
+
+@pytest.mark.parametrize("options", resizes())
 @pytest.mark.parametrize("shape", [(4084, 2000), (300, 210)])
-def test_mask_and_image_stay_on_each_other_when_resized(shape):
-    config = json.loads((ROOT / "bundles" / "hds_inbreast" / "configs" / "train.json").read_text())
-    resize = next(t for t in config["train"]["deterministic_transforms"] if t["_target_"].endswith("Resized"))
-    options = {key: resize[key] for key in ("mode", "anti_aliasing")}
+def test_mask_and_image_stay_on_each_other_when_resized(shape, options):
     y, x = torch.meshgrid(*(torch.arange(n) / n for n in shape), indexing="ij")
     disc = (((y - 0.4) ** 2 + (x - 0.6) ** 2) < 0.04)[None]
     case = {"image": disc.float(), "label_seg": disc.byte()}

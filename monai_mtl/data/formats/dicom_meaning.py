@@ -8,11 +8,15 @@ import numpy as np
 import pydicom
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 
+from .ultrasound import SOURCE, calibration
+
 __all__ = ["describe", "physical_values"]
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 LARGEST = float(np.finfo(np.float32).max)
 RESCALE = (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+AGREE = 0.01
+"""Share by which two statements of the spacing may differ: they are rounded."""
 PERCENTILES = (0.5, 99.5)
 """What ``voi="percentile"`` clips to, in percent of the pixels."""
 
@@ -83,6 +87,12 @@ def _make_palette_little(header: pydicom.Dataset) -> None:
 def describe(header: pydicom.Dataset, voi: str) -> dict[str, Any]:
     """Meta data by a white list: nothing in here tells who, when or where."""
     spacing, source = _spacing(header)
+    calibrated = {}
+    if (regions := calibration(header)) is not None:
+        if source == "none":
+            (spacing, calibrated["calibrated_xyxy"]), source = regions, SOURCE
+        elif not np.allclose(regions[0], spacing, rtol=AGREE):
+            spacing, source = np.full(2, np.nan), "none"  # two statements that exclude each other are none
     orientation = header.get("PatientOrientation") or ""
     # Digitised film (CBIS-DDSM) writes the view there.
     view = str(header.get("ViewPosition") or (orientation if isinstance(orientation, str) else ""))
@@ -95,6 +105,7 @@ def describe(header: pydicom.Dataset, voi: str) -> dict[str, Any]:
         "voi": voi if voi != "voi" or states_voi(header) else "none",
         "spacing": spacing,
         "spacing_source": source,
+        **calibrated,
     }
 
 

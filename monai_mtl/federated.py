@@ -1,0 +1,99 @@
+"""A bundle as a client of federated learning: MONAI's ``MonaiAlgo`` with the settings that make it right.
+
+Nothing leaves a site but weights and metrics. What each site does not label, its share of the weights leaves alone.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.config import PathLike
+from monai.fl.client import MonaiAlgo
+from monai.fl.utils.constants import ExtraItems
+from torch import Tensor
+
+from .bundle.manifest import check_manifest
+from .bundle.opening import in_our_words
+from .errors import ConfigError
+
+__all__ = ["federated_average", "federated_client"]
+
+OWNED = ("checkpoint", "initial_weights", "max_epochs", "resume", "schedule_epochs")
+"""Settings that the federation decides."""
+
+
+def federated_client(
+    bundle: PathLike, name: str, rounds: int, local_epochs: int = 1, recipe: Sequence[str] = (), **settings: Any
+) -> MonaiAlgo:
+    """An initialised client, ready for ``train``, ``get_weights`` and ``evaluate``.
+
+    It sends differences of weights. Weights come from the server in each round, so no file of weights is read; the
+    schedule of the learning rate runs over all rounds, not over each; ``evaluate`` scores the test cases.
+
+    Args:
+        bundle: Folder of the bundle.
+        name: Of the site.
+        rounds: How many rounds there will be.
+        local_epochs: Epochs of a round.
+        recipe: Overlays on train.json, names in the bundle's ``configs/``.
+        **settings: Overrides of train.json, such as ``dataset_dir``, ``ckpt_dir`` and ``output_dir`` of the site.
+
+    Raises:
+        ConfigError: If a setting is one that the federation decides, or a packed bundle is not what its manifest says.
+    """
+    if taken := sorted(set(settings) & set(OWNED)):
+        raise ConfigError(
+            f"a federated client takes no {', '.join(taken)}",
+            fix="the server sends the weights; give rounds and local_epochs",
+        )
+    root = Path(bundle).resolve()
+    check_manifest(root)
+    files = ["configs/train.json", *(f"configs/{one}.json" for one in recipe)]
+    given = {"bundle_root": str(root), **settings}
+    if "schedule_epochs" in json.loads((root / "configs" / "train.json").read_text()):
+        given["schedule_epochs"] = rounds * local_epochs
+    client = MonaiAlgo(
+        bundle_root=str(root),
+        local_epochs=local_epochs,
+        config_train_filename=files,
+        train_kwargs=dict(given),
+        config_evaluate_filename=[*files, "configs/evaluate.json"],
+        eval_kwargs={**given, "checkpoint": None},
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="executing the bundle config")  # the bundle is the site's own
+        in_our_words(lambda: client.initialize({ExtraItems.CLIENT_NAME: name}))
+    return client
+
+
+def federated_average(
+    weights: Mapping[str, Tensor], differences: Sequence[Mapping[str, Tensor]], steps: Sequence[float]
+) -> dict[str, Tensor]:
+    """Weights of the next round: each site's difference counts by the steps that it took.
+
+    McMahan et al. 2017, https://arxiv.org/abs/1602.05629, equation 3, of differences, but for one thing: a site that
+    left a tensor exactly as it was does not count there. It has no label of the task that the tensor serves, and would
+    only slow down those that have.
+
+    Args:
+        weights: Of this round.
+        differences: By site, new minus old weights.
+        steps: By site, such as iterations or cases.
+
+    Raises:
+        ValueError: If the numbers of sites differ or no step was taken.
+    """
+    if len(differences) != len(steps) or sum(steps) <= 0:
+        raise ValueError(f"{len(differences)} sites took {list(steps)} steps")
+    result = {}
+    for key, value in weights.items():
+        moves = [(one[key].double(), step) for one, step in zip(differences, steps, strict=True) if one[key].any()]
+        total = sum(step for _, step in moves)
+        moved = value.double() + sum((step / total * move for move, step in moves), torch.zeros(()).double())
+        result[key] = (moved if value.is_floating_point() else moved.round()).to(value.dtype)
+    return result
