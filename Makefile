@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench faults fuzz kill help setup demo test test-slow test-label lint types format clean
+.PHONY: bench docs faults fuzz kill help setup demo test test-slow test-label lint types format clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -21,6 +21,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 setup: $(VENV)/.run  ## environment to run bundles
@@ -48,6 +52,9 @@ $(VENV)-label/.ready: tests/label/constraints.txt tests/label/requirements.txt t
 		$$($(VENV)-label/bin/python -c 'import pydicom; print(pydicom.__path__[0])')/_storage_sopclass_uids.py
 	@touch $@
 
+docs: $(VENV)/.docs  ## the pages of docs/ as a site that opens from the disk, in site/
+	$(VENV)/bin/mkdocs build --strict --quiet
+
 bench: $(VENV)/.run  ## speed against plain MONAI, as ratios
 	$(VENV)/bin/python -W ignore scripts/bench.py
 
@@ -70,4 +77,4 @@ format: $(VENV)/.dev  ## rewrite code and JSON in the one style
 	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format . ; $(VENV)/bin/python scripts/format_json.py --fix
 
 clean:  ## remove what runs have written, and the environment
-	rm -rf $(VENV) $(VENV)-label bundles/*/eval bundles/*/predictions bundles/*/models/demo
+	rm -rf $(VENV) $(VENV)-label site bundles/*/eval bundles/*/predictions bundles/*/models/demo

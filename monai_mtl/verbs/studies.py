@@ -28,7 +28,8 @@ def crossval(
 ) -> int:
     """Train and evaluate on each of five folds by patient: three parts train, one selects, one is reported once.
 
-    A study that was stopped goes on with the first fold that is not done.
+    A study that was stopped goes on with the first fold that is not done. With several GPUs there are as many folds at
+    once, each in a process of its own.
 
     Args:
         bundle: Name or folder of a bundle.
@@ -48,7 +49,8 @@ def crossval(
     """
     with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
         from ..outputs.study_table import fold_table, variant_table, write_study
-        from ..study import ablation_overlay, measure_sets, perform, pool, run_folds
+        from ..study import ablation_overlay, measure_sets, pool, run_folds
+        from ..study_processes import gpus, perform_all
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
@@ -59,13 +61,13 @@ def crossval(
     runs = run_folds(chosen, overlays, named_split=False, **given)
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
     with redirect_stdout(sys.stderr if json else sys.stdout):
-        tables = {run.name: perform(folder, run, place) for run in runs}
+        tables = perform_all(folder, runs, place, gpus())
     pooled = {"full": pool(tables)}
     lines = write_study(fold_table(tables, pooled["full"], draws, measure_sets(folder)), title, place)
     for name, overlay in variants.items():
         others = run_folds(chosen, (*overlays, overlay), named_split=False, **given)
         with redirect_stdout(sys.stderr if json else sys.stdout):
-            pooled[name] = pool({run.name: perform(folder, run, place / "ablations" / name) for run in others})
+            pooled[name] = pool(perform_all(folder, others, place / "ablations" / name, gpus()))
     if variants:
         content = variant_table(pooled, draws, measure_sets(folder))
         lines += ["", *write_study(content, f"{title}, and ablations", place / "ablations")]
@@ -82,7 +84,7 @@ def ablate(
     json: bool = False,
     **settings: Any,
 ) -> int:
-    """Train and evaluate the whole method and each of the bundle's ablations on one split.
+    """Train and evaluate the whole method and each of the bundle's ablations on one split, on several GPUs as crossval.
 
     Args:
         bundle: As in crossval, and so are the others.
@@ -99,13 +101,14 @@ def ablate(
     """
     with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
         from ..outputs.study_table import variant_table, write_study
-        from ..study import ablation_runs, measure_sets, perform
+        from ..study import ablation_runs, measure_sets
+        from ..study_processes import gpus, perform_all
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
     place = Path(output) if output else folder / "eval" / "ablation"
     with redirect_stdout(sys.stderr if json else sys.stdout):
-        tables = {run.name: perform(folder, run, place) for run in ablation_runs(folder, overlays, **given)}
+        tables = perform_all(folder, ablation_runs(folder, overlays, **given), place, gpus())
     content = variant_table(tables, draws, measure_sets(folder))
     return _tell(write_study(content, f"{folder.name}: ablation", place), [place], json)
 

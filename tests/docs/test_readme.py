@@ -21,6 +21,7 @@ PAGES = sorted(
 )
 RUN = re.compile(r"^(?:torchrun.*)?\S*python -m monai\.bundle run.*$|^torchrun.*monai\.bundle run.*$", re.MULTILINE)
 
+FIGURE = re.compile(r"(\d\.\d{3}) \((\d\.\d{3}) to (\d\.\d{3})")
 VERB = re.compile(r"^(?:monai-mtl|python -m monai_mtl) (.*)$", re.MULTILINE)
 
 
@@ -85,6 +86,15 @@ def test_the_table_of_bundles_tells_their_state():
     readme = (ROOT / "README.md").read_text()
     rows = dict(re.findall(r"^\| \[(\w+)\].*\| (\w+) \|$", readme, re.MULTILINE))
     assert rows == {bundle.name: bundle.state for bundle in find_bundles(ROOT)}
+
+
+def test_figures_of_the_table_stand_in_the_cards():
+    rows = re.findall(r"^\| \[(\w+)\]\((\S+)\)(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for name, card, row in rows:
+        text = (ROOT / card).read_text()
+        figures = [f"{value} | {low} to {high}" for value, low, high in FIGURE.findall(row)]
+        assert len(figures) == 2, name
+        assert [figure for figure in figures if f"| {figure} |" not in text] == [], name
 
 
 def test_versions_agree():
