@@ -55,8 +55,8 @@ $(VENV)-label/.ready: tests/label/constraints.txt tests/label/requirements.txt t
 docs: $(VENV)/.docs  ## the pages of docs/ as a site that opens from the disk, in site/
 	$(VENV)/bin/mkdocs build --strict --quiet
 
-bench: $(VENV)/.run  ## speed against plain MONAI, as ratios
-	$(VENV)/bin/python -W ignore scripts/bench.py
+bench: $(VENV)/.run  ## speed against plain MONAI, as ratios, on a machine that does nothing else
+	env -u OMP_WAIT_POLICY $(VENV)/bin/python -W ignore scripts/bench.py
 
 kill: $(VENV)/.dev  ## a training killed 100 times and resumed: are its files those of an undisturbed one? (BUNDLE=...)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -W ignore scripts/kill.py $(BUNDLE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 import warnings
@@ -32,7 +31,6 @@ def in_turns(ways: Mapping[str, Way], rounds: int) -> dict[str, Any]:
         ways: By name.
         rounds: Turns of each, forwards and backwards in turn.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # those that wait leave the processor to the one that runs
     context, turns = get_context("spawn"), {}
     for name, way in ways.items():
         ours, theirs = context.Pipe()
