@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 __all__ = ["keep_free_memory", "release_free_memory"]
 
-SETTINGS = {-1: 2**30, -4: 0, -8: 1}
-"""Of mallopt(3): M_TRIM_THRESHOLD in bytes, M_MMAP_MAX and M_ARENA_MAX."""
+SETTINGS = {-1: -1, -4: 0, -8: 1}
+"""Of mallopt(3): M_TRIM_THRESHOLD (-1 is never), M_MMAP_MAX and M_ARENA_MAX."""
 
 
 def _find(name: str) -> Callable[..., int] | None:

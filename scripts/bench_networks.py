@@ -20,7 +20,7 @@ from torch import nn
 
 from monai_mtl.bundle.export import ExportedNetwork, export_onnx, export_openvino, export_path
 from monai_mtl.bundle.export.record import network_settings, write_record
-from monai_mtl.bundle.opening import open_bundle
+from monai_mtl.bundle.opening import component, open_bundle
 from monai_mtl.engines import Precision, bf16_units
 from monai_mtl.predictor import Predictor
 from monai_mtl.registry import Bundle
@@ -80,7 +80,7 @@ def bench_bundle(bundle: Bundle, folder: Path, rounds: int) -> dict[str, Any]:
 def _network(bundle: Bundle, weights: Path | None = None) -> nn.Module:
     given = {"checkpoint": str(weights or bundle.folder / "LICENSE"), "dataset#data": [], "device": "cpu"}
     parser = open_bundle(bundle.folder, ["inference.json"], given)
-    network = parser.get_parsed_content("network_def").eval()  # not the config's network, which has been placed
+    network = component(parser, "network_def").eval()  # not the config's network, which has been placed
     if weights is not None:
         network.load_state_dict(torch.load(weights, weights_only=True)["model"])
     return network
@@ -150,7 +150,7 @@ def _batch(bundle: Bundle, settings: Mapping[str, Any]) -> tuple[torch.Tensor, A
     parser = open_bundle(bundle.folder, ["train.json"], settings, kind="train")
     batch = next(iter(parser.get_parsed_content("train#dataloader")))
     image, target = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
-    return image, target, parser.get_parsed_content("loss"), parser.get_parsed_content("network_def")
+    return image, target, component(parser, "loss"), component(parser, "network_def")
 
 
 def _steps(bundle: Bundle, settings: Mapping[str, Any]) -> dict[str, Way]:
@@ -166,7 +166,7 @@ def _step(bundle: Bundle, settings: Mapping[str, Any], name: str, place: bool) -
     precision, network = Precision(name), network.train()
     if place:
         network = precision.place(network)
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=place)  # as the bundles' are
 
     def run() -> None:
         optimizer.zero_grad()

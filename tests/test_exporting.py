@@ -13,6 +13,8 @@ from PIL import Image
 
 from monai_mtl import exporting as module
 from monai_mtl.bundle.export import export_path, find_export
+from monai_mtl.bundle.export.record import network_settings
+from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.errors import ConfigError, DataError, MissingError, RunError
 from monai_mtl.exporting import export_bundle
 from monai_mtl.predictor import Predictor
@@ -41,6 +43,14 @@ def weights(tmp_path_factory, bundle, data) -> Path:
     for backend in ("onnx", "openvino"):
         export_bundle(bundle.folder, path, backend, data=data, **tiny(bundle.folder, "train"))
     return path
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+def test_the_settings_of_a_network_are_plain_values_without_any_override(bundle):
+    settings = network_settings(open_bundle(bundle.folder, ["inference.json"], {"dataset#data": []}))
+    declared = json.loads((bundle.folder / "configs" / "inference.json").read_text())["network_def"]
+    assert settings == declared | {n: settings[n] for n, value in declared.items() if str(value).startswith(("$", "@"))}
+    assert not any(str(value).startswith(("$", "@")) for value in settings.values())
 
 
 def names(folder: Path) -> set[str]:

@@ -44,7 +44,8 @@ def network_settings(parser: ConfigParser) -> dict[str, Any]:
         parser: Of the config.
     """
     own = ConfigParser(parser.get())
-    content: dict[str, Any] = own.get_parsed_content("network_def", instantiate=False).get_config()
+    # One by one: what they refer to, such as the names of classes, is then made, and the network is not.
+    content = {name: own.get_parsed_content(f"network_def#{name}") for name in own.get("network_def")}
     return json.loads(json.dumps(content))
 
 
