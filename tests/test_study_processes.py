@@ -19,7 +19,10 @@ from monai_mtl.outputs.study_table import fold_table
 from monai_mtl.study import Run, pool, run_folds
 from monai_mtl.study_processes import gpus, perform_all
 
-from .test_study import BUNDLE, TINY
+from .conftest import ROOT
+
+BUNDLE = ROOT / "bundles" / "hds_inbreast"
+TINY = {"image_size": [128, 128], "max_epochs": 1, "val_interval": 1, "batch_size": 8, "interval_draws": 5}
 
 STAND_IN = """
 import json, os, sys, time

@@ -39,7 +39,7 @@ def new(name: str, like: str, json: bool = False) -> int:
         return 0
     sys.stdout.write(f"{short_path(folder)} runs as {like} does. To replace, each marked {MARK}:\n")
     sys.stdout.write("".join(f"  {file}: {count}\n" for file, count in marks.items()))
-    sys.stdout.write("These tests fail until then, until it has a state, and until README.md has a row for it:\n")
+    sys.stdout.write("These tests fail until then, until it has a state, and until README.md and mkdocs.yml name it:\n")
     sys.stdout.write("".join(f"  {test}\n" for test in failing))
     sys.stdout.write("Next: docs/how-to/add-a-bundle.md; make format; pytest tests/bundles -k " + f"{name}\n")
     return 0

@@ -85,7 +85,7 @@ def test_exactly_the_marked_tests_fail(tmp_path, like):
         "-p",
         "no:cacheprovider",
         "-k",
-        "my_method or test_the_table or test_registry",
+        "my_method or test_the_table or test_registry or navigation",
     ]
     words += ["tests/bundles/test_all_bundles.py", "tests/bundle", "tests/docs", "tests/test_registry.py"]
     place = os.environ | {"PYTHONPATH": str(tree)}

@@ -63,6 +63,12 @@ def test_verbs_name_options_and_settings_that_exist(page):
             assert check_settings(ConfigParser.load_config_files(str(file)), settings) is None
 
 
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_nothing_is_left_to_write(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^[A-Z]{3,}$|TODO|TBD|lorem", text, re.MULTILINE) == []
+
+
 def test_the_first_screen_shows_how_to_train_evaluate_and_predict():
     first = (ROOT / "README.md").read_text().split("| bundle |")[0]
     assert [line.split()[0] for line in VERB.findall(first)] == ["train", "evaluate", "infer"]
