@@ -21,7 +21,7 @@ FAILING = (
     "tests/docs/test_readme.py::test_the_table_of_bundles_tells_their_state",
     "tests/docs/test_site.py::test_every_page_is_in_the_navigation",
 )
-"""Tests that fail until the marked parts are written and the bundle has a state, figures, and its places in the pages."""
+"""Tests that fail until the marked parts are written and the bundle has a state, figures and a place in the pages."""
 OUTPUTS = ("models", "eval", "predictions", "cache", "shipped*.json", "*.pt", "docs")
 WORDS = {
     "name": "name of the method: what it does on which images",
