@@ -84,8 +84,7 @@ def _picture(
     if case.get("label_seg") is None or "seg" not in classes:
         return grey, None
     try:
-        return grey, load_mask(
-            case["label_seg"], grey.shape[::-1], len(classes["seg"]), bool(case.get("rescale_seg"))
-        ).T
+        how = len(classes["seg"]), bool(case.get("rescale_seg")), case.get("class_seg")
+        return grey, load_mask(case["label_seg"], grey.shape[::-1], *how).T
     except MonaiMtlError:
         return grey, None

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..errors import ImageError, MissingError, MonaiMtlError
 from .duplicates import Fingerprint, fingerprint
 from .hashes import HASHED, file_sha256, verify_hash
-from .masks import load_mask, mask_files
+from .masks import lesion_classes, load_mask, mask_files
 from .reader import MedicalReader, read_size
 
 __all__ = ["Facts", "Names", "gather"]
@@ -110,6 +110,12 @@ def _facts(case: dict, classes: Mapping[str, Sequence[str]], names: Names, reade
 def _look_at_mask(facts: Facts, case: dict, classes: int, names: Names) -> Iterator[tuple[str, str]]:
     size, rescale = facts.size, bool(case.get("rescale_seg"))
     lesions, fits = [], True
+    try:
+        lesion_classes(case["label_seg"], classes, case.get("class_seg"))
+    except ImageError as error:
+        yield _fault(error, "", case["image"], case, names)
+        return
+    classes = classes if case.get("class_seg") is None else 2  # then each file holds a lesion and what is around it
     for path in mask_files(case["label_seg"]):
         try:
             own = read_size(path)

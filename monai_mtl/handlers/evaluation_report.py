@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class EvaluationReport:
         classes: Image class names, index 0 first.
         title: What was evaluated on what, in a line.
         measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
-        cases: The cases, for their ``patient_id``: intervals draw patients. Without them each case is one.
+        cases: The cases, for their ``patient_id`` (intervals draw patients; without them each case is one) and
+            ``laterality``.
         draws: Draws of an interval.
         tasks: Tasks that the network learned; figures of the other one are undefined.
         subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
@@ -85,6 +87,7 @@ class EvaluationReport:
         }
         self._cases, self._bundle, self._weights = list(cases), bundle, weights
         self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
+        self._sides = {str(case["case_id"]): str(case.get("laterality") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
         self._pictures: list[Image.Image] = []
@@ -120,7 +123,7 @@ class EvaluationReport:
     def _add_case(self, name: str, output: dict[str, Any]) -> None:
         row, scores, picture = self._examine(name, output)
         self._rows.append(row)
-        self._scores.append(scores)
+        self._scores.append(replace(scores, laterality=self._sides.get(name, "")))
         path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)

@@ -6,9 +6,11 @@ from .encoder_weights import load_resnet_weights, read_weights
 from .esp import ESPBlock, PostActBlock, conv_norm_act
 from .gates import GateUnit, conv_group_norm
 from .mil import foreground_probability, pool_instances, select_instance
-from .pooling import HalvingMaxPool2d
+from .pooling import HalvingMaxPool2d, LogSumExpPool2d
 from .pyramid_pooling import PyramidPooling, adaptive_average_pool
 from .residual import PreActBlock, norm_act_conv
+from .resnet_encoder import dilate_resnet, resnet_encoder
+from .upsampling import LearnedUpsample2d
 
 __all__ = [
     "ChannelAttention",
@@ -17,6 +19,8 @@ __all__ = [
     "ESPBlock",
     "GateUnit",
     "HalvingMaxPool2d",
+    "LearnedUpsample2d",
+    "LogSumExpPool2d",
     "PostActBlock",
     "PreActBlock",
     "PyramidPooling",
@@ -24,10 +28,12 @@ __all__ = [
     "conv_group_norm",
     "conv_norm_act",
     "deform_conv2d",
+    "dilate_resnet",
     "foreground_probability",
     "load_resnet_weights",
     "norm_act_conv",
     "pool_instances",
     "read_weights",
+    "resnet_encoder",
     "select_instance",
 ]

@@ -1,4 +1,4 @@
-"""Pooling that writes down no more than it must.
+"""Pooling that writes down no more than it must, and pooling between the average and the maximum.
 
 Shapes: B batch, C channels, H W space.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["HalvingMaxPool2d"]
+__all__ = ["HalvingMaxPool2d", "LogSumExpPool2d"]
 
 
 class HalvingMaxPool2d(nn.MaxPool2d):
@@ -34,3 +34,35 @@ class HalvingMaxPool2d(nn.MaxPool2d):
         height, width = input.shape[-2] // 2 * 2, input.shape[-1] // 2 * 2
         rows = torch.maximum(input[..., 0:height:2, :], input[..., 1:height:2, :])
         return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
+
+
+class LogSumExpPool2d(nn.Module):
+    r"""Smooth maximum over space: small places count more than in an average, the rest still learns.
+
+    .. math:: \frac{1}{r} \ln \frac{1}{hw} \sum_{ij} e^{r x_{ij}}
+
+    Pinheiro, Collobert 2015, https://arxiv.org/abs/1411.6228. A sharpness ``r`` near 0 is the average, a large one the
+    maximum; a constant map gives its value.
+
+    Args:
+        sharpness: ``r``, > 0.
+
+    Raises:
+        ValueError: If ``r`` is not above 0.
+
+    Example:
+        >>> LogSumExpPool2d(1.0)(torch.tensor([[[[0.0, 3.0]]]]).log1p()).exp()
+        tensor([[2.5000]])
+    """
+
+    def __init__(self, sharpness: float = 1.0) -> None:
+        super().__init__()
+        if sharpness <= 0:
+            raise ValueError(f"sharpness must be > 0, got {sharpness}")
+        self.sharpness = float(sharpness)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pool ``(B, C, H, W)`` to ``(B, C)``."""
+        largest = input.amax(dim=(2, 3), keepdim=True)
+        mean = (self.sharpness * (input - largest)).exp().mean(dim=(2, 3))
+        return largest[:, :, 0, 0] + mean.log() / self.sharpness

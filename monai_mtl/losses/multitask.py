@@ -23,7 +23,8 @@ class MultiTaskLoss(nn.Module):
     One task with a weight of one is that task's loss; with weights of one it is the plain sum.
 
     Y-Net's first stage names ``seg`` alone, its second stage ``seg`` and ``cls`` with weights of one; the
-    paper states no coefficient.
+    paper states no coefficient. FCN with S-Net and C-Net weighs ``seg`` by lambda and ``cls`` by one; ``seg`` alone and
+    then ``cls`` alone is its sequential training.
 
     Args:
         losses: Loss by task name, called as ``loss(logits, target)``.

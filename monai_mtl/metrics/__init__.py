@@ -2,17 +2,18 @@
 
 from .case_scores import CaseScores, CaseTable, score_case
 from .class_scores import score_classes
-from .classification import ROCAUC, Accuracy
+from .classification import ROCAUC, Accuracy, BreastROCAUC
 from .comparison import nan_is_worst
 from .image_measures import calibration_bins
 from .intervals import measure_all, paired_difference
 from .lesion_measures import froc_curve
 from .measure import Measure, Measured
-from .measures import ACSNET_PAPER, CLEAN, CLEAN_CLASSES, HDS_PAPER, MEASURE_SETS, YNET_PAPER
+from .measures import ACSNET_PAPER, BREASTS, CLEAN, CLEAN_CLASSES, HDS_PAPER, MEASURE_SETS, YNET_PAPER
 from .segmentation import LesionDice, MeanIoU, PixelAccuracy
 
 __all__ = [
     "ACSNET_PAPER",
+    "BREASTS",
     "CLEAN",
     "CLEAN_CLASSES",
     "HDS_PAPER",
@@ -20,6 +21,7 @@ __all__ = [
     "ROCAUC",
     "YNET_PAPER",
     "Accuracy",
+    "BreastROCAUC",
     "CaseScores",
     "CaseTable",
     "LesionDice",

@@ -53,7 +53,7 @@ class CaseMetric(Metric):
         rows = torch.stack(self._rows) if self._rows else torch.zeros(0, width, dtype=torch.float64)
         rows = evenly_divisible_all_gather(rows, concat=True)
         value, reason = self.reduce(rows)
-        self.detail = {"n": len(rows)}
+        self.detail = {"n": self.count(rows)}
         if math.isnan(value):
             self.detail["reason"] = reason
         return value
@@ -68,6 +68,10 @@ class CaseMetric(Metric):
 
     row_width = 1
     """Numbers in a row."""
+
+    def count(self, rows: torch.Tensor) -> int:
+        """What ``n`` tells of these rows: how many the value stands on."""
+        return len(rows)
 
     @abstractmethod
     def row(self, prediction: torch.Tensor, target: torch.Tensor) -> Sequence[float] | None:

@@ -17,6 +17,8 @@ CANDIDATE = 0.1
 """Probability above which a connected part of the map is a candidate of the free-response curve."""
 LISTS = ("hits", "false_peaks", "confusion", "probabilities")
 """Columns that hold several numbers a case."""
+NAMES = ("case_id", "patient_id", "laterality")
+"""Columns that hold words."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class CaseScores:
         probabilities: With several classes, of each class of the image.
         hd95: 95th percentile of the distances between the outlines of truth and prediction, in pixels; the
             diagonal of the image if nothing was predicted; nan without a lesion.
+        laterality: Side of the body, such as ``"L"``; empty where it is not known.
     """
 
     case_id: str
@@ -59,10 +62,14 @@ class CaseScores:
     confusion: Sequence[int] = field(default_factory=tuple)
     probabilities: Sequence[float] = field(default_factory=tuple)
     hd95: float = math.nan
+    laterality: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Without the patient, and without columns of several classes where there are two; ``None`` for nan."""
-        left_out = {"patient_id", *(key for key in ("confusion", "probabilities") if not getattr(self, key))}
+        """Without the patient, and without side or several classes where there are none; ``None`` for nan."""
+        left_out = {
+            "patient_id",
+            *(key for key in ("confusion", "probabilities", "laterality") if not getattr(self, key)),
+        }
         entries = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in entries.items()}
 
@@ -167,7 +174,7 @@ class CaseTable:
                 for row, value in enumerate(values):  # in one step numpy takes lists of one length for a table
                     column[row] = np.asarray(value, float)
             else:
-                column = np.array(values, dtype=str if one.name in ("case_id", "patient_id") else float)
+                column = np.array(values, dtype=str if one.name in NAMES else float)
             self._columns[one.name] = column
 
     def __len__(self) -> int:

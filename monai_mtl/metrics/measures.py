@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import breast_measures as breasts
 from . import class_measures as classes
 from . import image_measures as images
 from . import lesion_measures as lesions
@@ -18,7 +19,7 @@ from .image_measures import BINS
 from .lesion_measures import FROC_POINTS
 from .measure import Measure
 
-__all__ = ["ACSNET_PAPER", "CLEAN", "CLEAN_CLASSES", "HDS_PAPER", "MEASURE_SETS", "YNET_PAPER"]
+__all__ = ["ACSNET_PAPER", "BREASTS", "CLEAN", "CLEAN_CLASSES", "HDS_PAPER", "MEASURE_SETS", "YNET_PAPER"]
 
 _shared = {
     "accuracy": Measure(
@@ -109,6 +110,14 @@ CLEAN: Mapping[str, Measure] = {
 }
 """Figures of which each counts only the cases that can answer its question."""
 
+BREASTS: Mapping[str, Measure] = {
+    "auc_image": CLEAN["auc"],
+    "auc_breast": Measure(
+        breasts.auc_breast, "area under the ROC curve of breasts, the largest probability of the views"
+    ),
+}
+"""The image class of mammograms, image by image and breast by breast."""
+
 _several = Measure(classes.accuracy, "share of images whose most probable class is right")
 
 YNET_PAPER: Mapping[str, Measure] = {
@@ -141,6 +150,7 @@ CLEAN_CLASSES: Mapping[str, Measure] = {
 MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
     "clean": CLEAN,
     "clean_classes": CLEAN_CLASSES,
+    "breasts": BREASTS,
     "hds_paper": HDS_PAPER,
     "acsnet_paper": ACSNET_PAPER,
     "ynet_paper": YNET_PAPER,

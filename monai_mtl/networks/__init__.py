@@ -1,9 +1,10 @@
 """One file a paper, and a view of one output."""
 
 from .acsnet import ACSNet
+from .fcn_snet_cnet import FCNSNetCNet
 from .hds_uresnet import HDSUResNet, convert_authors_state_dict
 from .task_view import TaskView
 from .tissue_diagnosis import TissueDiagnosis
 from .ynet import YNet
 
-__all__ = ["ACSNet", "HDSUResNet", "TaskView", "TissueDiagnosis", "YNet", "convert_authors_state_dict"]
+__all__ = ["ACSNet", "FCNSNetCNet", "HDSUResNet", "TaskView", "TissueDiagnosis", "YNet", "convert_authors_state_dict"]

@@ -21,17 +21,17 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from monai.config import PathLike
-from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
 
 from ..layers.attention import ChannelAttention, DeformableSpatialAttention
 from ..layers.deform_conv import DeformConv2d
 from ..layers.encoder_weights import load_resnet_weights, read_weights
 from ..layers.gates import GateUnit, conv_group_norm
+from ..layers.resnet_encoder import resnet_encoder
 
 __all__ = ["ACSNet", "convert_authors_state_dict"]
 
-_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+_DEPTHS = (18, 34, 10)
 
 
 def _double(x: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class ACSNet(nn.Module):
     ) -> None:
         super().__init__()
         _check(min(in_channels, seg_classes) >= 1 and cls_classes >= 2, "channels, seg_classes >= 1, cls_classes >= 2")
-        _check(encoder_depth in _BLOCKS, f"encoder_depth one of {tuple(_BLOCKS)}")
+        _check(encoder_depth in _DEPTHS, f"encoder_depth one of {_DEPTHS}")
         _check(width >= 16 and width % 16 == 0, "width a multiple of 16")
         _check(offset_lr_mult >= 0, "offset_lr_mult >= 0")
         self.offset_lr_mult = offset_lr_mult
@@ -115,16 +115,7 @@ class ACSNet(nn.Module):
         self.register_buffer("image_mean", torch.zeros(()))
         self.register_buffer("image_std", torch.ones(()))
         widths = [width, 2 * width, 4 * width, 8 * width]
-        self.encoder = ResNet(
-            "basic",
-            list(_BLOCKS[encoder_depth]),
-            widths,
-            spatial_dims=2,
-            n_input_channels=in_channels,
-            conv1_t_stride=2,
-            feed_forward=False,
-            bias_downsample=False,
-        )
+        self.encoder = resnet_encoder(encoder_depth, in_channels, width)
         # Finest first: the first convolution, then the four stages.
         self.gates = nn.ModuleList(GateUnit(c) if gate else nn.Identity() for c in (width, *widths))
         # Coarsest first from here on, as the decoder runs.

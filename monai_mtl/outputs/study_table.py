@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "ynet_paper": YNET_ORDER,
     "clean": CLEAN_ORDER,
     "clean_classes": CLASSES_ORDER,
+    "breasts": ("auc_image", "auc_breast"),
 }
 HDS = ("hds_paper", "clean")
 

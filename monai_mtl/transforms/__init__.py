@@ -7,7 +7,13 @@ from .intensity import ScaleTo8Bitd
 from .load_mask import LoadMaskd
 from .region_result import MaskFromLogitsd, RegionResultd
 from .resize import SeparableResize, SeparableResized
-from .results import ClassFromProbabilityd, ForegroundProbabilityd, ImageResultd, MaskFromProbabilityd
+from .results import (
+    ClassFromProbabilityd,
+    ClassProbabilitiesd,
+    ForegroundProbabilityd,
+    ImageResultd,
+    MaskFromProbabilityd,
+)
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
 from .tissue_features import DiagnosisFromFeaturesd, TissueFeaturesd
 from .trim import RandTrimd
@@ -18,6 +24,7 @@ __all__ = [
     "BreastForeground",
     "ClassFromMaskd",
     "ClassFromProbabilityd",
+    "ClassProbabilitiesd",
     "DiagnosisFromFeaturesd",
     "EnsureTaskLabelsd",
     "ExplanationMapd",

@@ -24,6 +24,7 @@ class LoadMaskd(Transform):
         image_key: Image ``(C, W, H)``, x first, whose grid and meta data the mask gets.
         classes: Number of mask classes.
         rescale_key: Key that allows a mask of another size, as some importers set it.
+        lesion_key: Key of the class of what the mask outlines, where the mask itself does not tell it.
     """
 
     def __init__(
@@ -32,14 +33,17 @@ class LoadMaskd(Transform):
         image_key: str = "image",
         classes: int = 2,
         rescale_key: str = "rescale_seg",
+        lesion_key: str = "class_seg",
     ) -> None:
-        self.mask_key, self.image_key, self.classes, self.rescale_key = mask_key, image_key, classes, rescale_key
+        self.mask_key, self.image_key, self.classes = mask_key, image_key, classes
+        self.rescale_key, self.lesion_key = rescale_key, lesion_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Load one case."""
         d = dict(data)
         if d.get(self.mask_key) is not None:
             image = d[self.image_key]
-            mask = load_mask(d[self.mask_key], tuple(image.shape[1:]), self.classes, bool(d.get(self.rescale_key)))
+            size, rescale, lesion = tuple(image.shape[1:]), bool(d.get(self.rescale_key)), d.get(self.lesion_key)
+            mask = load_mask(d[self.mask_key], size, self.classes, rescale, lesion)
             d[self.mask_key] = MetaTensor(mask[None], meta=dict(getattr(image, "meta", {})))
         return d

@@ -12,7 +12,13 @@ from monai.transforms import Transform
 
 from ..layers.mil import select_instance
 
-__all__ = ["ClassFromProbabilityd", "ForegroundProbabilityd", "ImageResultd", "MaskFromProbabilityd"]
+__all__ = [
+    "ClassFromProbabilityd",
+    "ClassProbabilitiesd",
+    "ForegroundProbabilityd",
+    "ImageResultd",
+    "MaskFromProbabilityd",
+]
 
 
 class ForegroundProbabilityd(Transform):
@@ -77,6 +83,23 @@ class ClassFromProbabilityd(Transform):
         return d
 
 
+class ClassProbabilitiesd(Transform):
+    """Probabilities of the image's classes from logits, in their place: of one logit, those of class 0 and class 1.
+
+    Args:
+        class_key: Logits ``(K,)`` for a softmax; ``(1,)`` for a sigmoid, which become two probabilities.
+    """
+
+    def __init__(self, class_key: str = "cls") -> None:
+        self.class_key = class_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Convert one case."""
+        d = dict(data)
+        d[self.class_key] = _class_probabilities(d[self.class_key])
+        return d
+
+
 class ImageResultd(Transform):
     """Writes ``result``: class with its probabilities and, where known, the place that decided it and the crop.
 
@@ -87,7 +110,7 @@ class ImageResultd(Transform):
 
     Args:
         classes: Class names, index 0 first.
-        class_key: Image-level logits ``(K,)``.
+        class_key: Image-level logits ``(K,)``, or one logit of the second of two classes.
         map_key: Class map logits ``(K, h, w)``; ``None`` for a network that has no such map.
         image_key: Image as the network saw it ``(C, H, W)``; only its size is used.
         mil_select: The network's rule for the position, as in
@@ -123,7 +146,7 @@ class ImageResultd(Transform):
         the file; ``scale_xy`` is file pixels per pixel of the network.
         """
         d = dict(data)
-        probabilities = torch.softmax(d[self.class_key].float(), dim=0).tolist()
+        probabilities = _class_probabilities(d[self.class_key]).tolist()
         label = max(range(len(probabilities)), key=probabilities.__getitem__)
         classification = {
             "label": self.classes[label],
@@ -151,6 +174,12 @@ class ImageResultd(Transform):
         cell = (window[2:] - window[:2]) / (rows, columns)
         first, last = (np.clip(start + scale * (window[:2] + cell * (row + i, column + i)), start, end) for i in (0, 1))
         return {"location": {"xy": _xy((first + last) / 2), "box_xyxy": [*_xy(first), *_xy(last)]}, "crop": crop}
+
+
+def _class_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    logits = logits.float()
+    # One logit is the second of two of which the first is 0.
+    return torch.softmax(torch.cat([torch.zeros_like(logits), logits]) if len(logits) == 1 else logits, dim=0)
 
 
 def _xy(row_column: np.ndarray) -> list[float]:

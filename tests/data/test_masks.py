@@ -138,6 +138,26 @@ def test_rescaling_leaves_a_mask_of_the_right_size_and_joins_others_to_it(tmp_pa
     assert np.array_equal(load_mask(files, SIZE, rescale=True), (ONE | TWO).T)
 
 
+def test_the_class_of_a_lesion_may_be_told_beside_its_mask(tmp_path):
+    files = [save(tmp_path / "1.png", ONE * 255), save(tmp_path / "2.png", TWO)]
+    assert np.array_equal(load_mask(files[0], SIZE, 3, lesion=2), 2 * ONE.T)
+    assert np.array_equal(load_mask(files, SIZE, 3, lesion=[2, 1]), np.where(ONE, 2, TWO).T)
+    assert np.array_equal(load_mask(files, SIZE, 3, lesion=2), 2 * (ONE | TWO).T)
+    outlines = {"polygons": [[[1.0, 1.0]], [[2.0, 3.0]]]}
+    assert np.array_equal(load_mask(outlines, GRID, 3, lesion=2), 2 * load_mask(outlines, GRID))
+    assert not load_mask([], SIZE, 3, lesion=2).any()
+    assert not load_mask([], SIZE, 3, lesion=[]).any()
+
+
+@pytest.mark.parametrize("lesion", [0, 3, [1], [1, 2, 1], [1, 3], "malignant"])
+def test_a_class_that_the_mask_cannot_have_is_refused(tmp_path, lesion):
+    files = [save(tmp_path / "1.png", ONE), save(tmp_path / "2.png", TWO)]
+    with pytest.raises(ImageError, match=r"class_seg .* does not fit a mask of 2 parts") as raised:
+        load_mask(files, SIZE, 3, lesion=lesion)
+    assert raised.value.kind == "values"
+    assert "a number from 1 to 2" in raised.value.expected
+
+
 def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path):
     good, bad = save(tmp_path / "good.png", ONE), save(tmp_path / "bad.png", ONE.T.copy())
     for source in (bad, [good, bad]):

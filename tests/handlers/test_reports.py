@@ -51,6 +51,16 @@ def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
     assert not list(tmp_path.iterdir())
 
 
+def test_scores_tell_the_side_of_a_case_where_the_data_do(tmp_path):
+    output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "image": torch.zeros(1, 4, 4)}
+    output |= {"cls": torch.tensor([0.25, 0.75]), "cls_target": 1, "cls_annotated": True, "seg_annotated": False}
+    cases = [{"case_id": name, "patient_id": "p", "laterality": side} for name, side in (("a", "L"), ("b", None))]
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title", ["breasts"], cases)
+    for name in ("a", "b", "c"):
+        report._add_case(name, output)
+    assert [(one.patient_id, one.laterality) for one in report._scores] == [("p", "L"), ("p", ""), ("", "")]
+
+
 def test_an_evaluation_without_test_cases_is_refused(tmp_path):
     engine = Engine(lambda *_: torch.zeros(1))
     engine.state.epoch_length = 0

@@ -12,7 +12,7 @@ from monai.transforms import Compose, Invertd, LoadImaged, Rotate90d
 from PIL import Image
 
 from monai_mtl.data import load_datalist
-from monai_mtl.errors import ImageError
+from monai_mtl.errors import DataError, ImageError
 from monai_mtl.transforms import LoadMaskd
 
 SIZE = (7, 5)
@@ -86,6 +86,22 @@ def test_keys_and_classes_are_as_given(tmp_path):
     done = LoadMaskd(mask_key="tissue", image_key="view", classes=4)(case)
     assert np.array_equal(done["tissue"].numpy(), 3 * MASK.T[None])
     assert done["label_seg"] == "untouched"
+
+
+def test_a_case_may_tell_the_class_of_its_lesion_and_a_wrong_one_is_found_by_the_check(tmp_path, mask):
+    case = {"image": image(), "label_seg": mask, "class_seg": 2}
+    assert np.array_equal(LoadMaskd(classes=3)(case)["label_seg"].numpy(), 2 * MASK.T[None])
+    cases = []
+    for name, lesion in (("a", 2), ("b", 3), ("c", [1])):
+        Image.fromarray(np.random.randint(0, 255, SIZE[::-1], np.uint8)).save(tmp_path / f"{name}.png")
+        cases.append({"image": f"{name}.png", "label_seg": "m.png", "class_seg": lesion, "patient_id": name})
+    classes = {"seg": ["background", "benign", "malignant"], "cls": ["benign", "malignant"]}
+    listed, other = tmp_path / "dataset.json", cases[1] | {"class_seg": 1}
+    listed.write_text(json.dumps({"training": [cases[0], cases[2]], "validation": [other]}))
+    assert [case["class_seg"] for case in load_datalist(tmp_path, classes)["training"]] == [2, [1]]
+    listed.write_text(json.dumps({"training": cases[:1], "validation": cases[1:2]}))
+    with pytest.raises(DataError, match="values"):
+        load_datalist(tmp_path, classes)
 
 
 def test_later_transforms_move_and_invert_it_as_they_do_the_image(tmp_path):

@@ -19,6 +19,7 @@ from monai_mtl.transforms import (
     BreastForeground,
     ClassFromMaskd,
     ClassFromProbabilityd,
+    ClassProbabilitiesd,
     EnsureTaskLabelsd,
     ForegroundProbabilityd,
     ImageResultd,
@@ -119,6 +120,18 @@ def test_one_logit_is_a_sigmoid():
     assert set(one) == {"probability"}
     torch.testing.assert_close(one["probability"], two["probability"])  # a softmax over 0 and the logit
     torch.testing.assert_close(one["probability"].as_tensor(), 1 / (1 + torch.exp(-logit)))
+
+
+def test_one_logit_of_the_image_is_two_classes():
+    one, two = (ClassProbabilitiesd()({"cls": logits})["cls"] for logits in (torch.tensor([-1.5]), torch.zeros(2)))
+    torch.testing.assert_close(one[1], torch.sigmoid(torch.tensor(-1.5)))
+    assert float(one.sum()) == pytest.approx(1)
+    assert two.tolist() == [0.5, 0.5]
+    several = ClassProbabilitiesd("cls_birads")({"cls_birads": torch.tensor([0.0, 1.0, 2.0])})["cls_birads"]
+    torch.testing.assert_close(several, torch.tensor([0.0, 1.0, 2.0]).softmax(0))
+    whole = ImageResultd(["benign", "malignant"], map_key=None, start_key=None, end_key=None)
+    told = whole({"cls": torch.tensor([-1.5])})["result"]["classification"]
+    assert told == {"label": "benign", "probabilities": {"benign": 0.817574, "malignant": 0.182426}}
 
 
 def test_the_threshold_is_strict():

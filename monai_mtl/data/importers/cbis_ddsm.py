@@ -21,6 +21,8 @@ LAYOUT = "mass_ or calc_case_description_train_set.csv and _test_set.csv (CBIS-D
 OFFICIAL_TEST = True
 IGNORED = ("*.dcm",)
 """Each finding comes with a crop, and the lists that are not chosen are on disk as well."""
+MALIGNANT = "MALIGNANT"
+"""The other two values, BENIGN and BENIGN_WITHOUT_CALLBACK, are benign."""
 COLUMNS: tuple[str, ...] = ("patient id", "left or right breast", "image view", "breast density", "assessment")
 COLUMNS += ("pathology", "image file path", "cropped image file path", "ROI mask file path")
 
@@ -30,7 +32,9 @@ def matches(folder: Path) -> bool:
     return any((folder / f"{kind}_case_description_train_set.csv").is_file() for kind in ("mass", "calc"))
 
 
-def read(folder: Path, *, abnormality: str = "mass", label: str = "pathology") -> dict[str, list[dict]]:
+def read(
+    folder: Path, *, abnormality: str = "mass", label: str = "pathology", lesions: str = "one"
+) -> dict[str, list[dict]]:
     """Training and test cases, one a mammogram; its mask is the union of its findings.
 
     A mask of another size than its image is brought to the image's grid where both have the same aspect ratio; else
@@ -42,6 +46,7 @@ def read(folder: Path, *, abnormality: str = "mass", label: str = "pathology") -
             table and test patients of the other: with both, their training cases are left out.
         label: ``label_cls`` 1 means malignant (``"pathology"``), or a mass (``"has_mass"``; needs both tables,
             and the mask is that of the masses).
+        lesions: Whether the mask has ``"one"`` class of lesions, or two by ``"pathology"``: 1 benign, 2 malignant.
 
     Raises:
         ConfigError: If the options do not fit.
@@ -49,6 +54,7 @@ def read(folder: Path, *, abnormality: str = "mass", label: str = "pathology") -
     """
     choose("abnormality", abnormality, ("mass", "calc", "both"))
     choose("label", label, ("pathology", "has_mass"))
+    choose("lesions", lesions, ("one", "pathology"))
     if label == "has_mass" and abnormality != "both":
         raise ConfigError(f"with abnormality='{abnormality}' has_mass is the same for all", fix="abnormality='both'")
     kinds = ("mass", "calc") if abnormality == "both" else (abnormality,)
@@ -60,7 +66,11 @@ def read(folder: Path, *, abnormality: str = "mass", label: str = "pathology") -
     training = [row for row in training if row["patient id"] not in patients]
     parts = {"training": training, "validation": [], "test": test}
     places = read_places(folder)
-    return {name: _cases(folder, places, rows, label) for name, rows in parts.items()}
+    sections = {name: _cases(folder, places, rows, label) for name, rows in parts.items()}
+    if lesions == "one":
+        for case in (case for cases in sections.values() for case in cases):
+            del case["class_seg"]
+    return sections
 
 
 def _rows(folder: Path, kind: str, part: str) -> list[dict[str, str]]:
@@ -92,7 +102,7 @@ def _case(folder: Path, places: dict[str, PurePosixPath], name: str, found: list
     case |= {"view": first["image view"], "density": number(first["breast density"])}
     case["birads"] = number(max(row["assessment"] for row in found))
     if label == "pathology":
-        outlined, case["label_cls"] = found, int(any(row["pathology"] == "MALIGNANT" for row in found))
+        outlined, case["label_cls"] = found, int(any(row["pathology"] == MALIGNANT for row in found))
     else:
         outlined = [row for row in found if row["kind"] == "mass"]
         case["label_cls"] = int(bool(outlined))
@@ -104,5 +114,6 @@ def _case(folder: Path, places: dict[str, PurePosixPath], name: str, found: list
     other = {read_size(folder / mask) for mask in masks if mask} - {None, size}
     if None in masks or (size and not all(same_shape(size, one) for one in other if one)):
         return None
-    case["label_seg"] = masks[0] if len(masks) == 1 else masks
+    graded = [2 if row["pathology"] == MALIGNANT else 1 for row in outlined]
+    case["label_seg"], case["class_seg"] = (masks[0], graded[0]) if len(masks) == 1 else (masks, graded)
     return case | ({"rescale_seg": True} if size and other else {})

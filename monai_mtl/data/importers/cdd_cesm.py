@@ -38,7 +38,7 @@ def matches(folder: Path) -> bool:
 
 
 def read(
-    folder: Path, *, modality: str = "DM", label: str = "has_mass", split: str = "patient"
+    folder: Path, *, modality: str = "DM", label: str = "has_mass", split: str = "patient", lesions: str = "one"
 ) -> dict[str, list[dict]]:
     """Cases, all in training unless ``split`` says otherwise.
 
@@ -48,15 +48,18 @@ def read(
         label: ``"has_mass"``: ``label_cls`` is 1 where the column Findings of the image speaks of a mass (the
             flattened table has a column of its own), and an outline counts only there: others show
             calcifications, distortions and the like. ``"pathology"``: normal, benign or malignant, and all
-            outlines count.
+            outlines count. ``"malignant"``: the same outlines, and 1 where the image is malignant.
         split: ``"patient"`` leaves all cases in training; ``"folds"`` deals the patients into five folds by the
             SHA-1 of their name (``P105``): 0 and 1 train, 2 validates, 3 tests, 4 is left out.
+        lesions: Whether the mask has ``"one"`` class of lesions, or two by ``"pathology"``: 2 in a malignant image, 1
+            in another; findings of one image are not told apart.
 
     Raises:
         DataError: If tables, columns or images are missing, or disagree.
     """
     choose("modality", modality, ("DM", "CM", "both"))
-    choose("label", label, ("has_mass", "pathology"))
+    choose("label", label, ("has_mass", "pathology", "malignant"))
+    choose("lesions", lesions, ("one", "pathology"))
     choose("split", split, ("patient", "folds"))
     wanted = ("DM", "CM") if modality == "both" else (modality,)
     flat = has_columns(folder / "labels.csv", FLAT)
@@ -65,9 +68,14 @@ def read(
         case = _fields(row)
         if case["modality"] not in wanted:
             continue
-        case["label_cls"] = number(row["has_mass"]) if label == "has_mass" else row["label"].lower()
+        grade = row["label"].lower()
+        case["label_cls"] = number(row["has_mass"]) if label == "has_mass" else grade
         if case["label_cls"] == 0 or (case["label_cls"] == "normal" and drawn is None):
             drawn = []
+        if label == "malignant":
+            case["label_cls"] = int(grade == "malignant")
+        if drawn and lesions == "pathology":
+            case["class_seg"] = 2 if grade == "malignant" else 1
         cases.append(case if drawn is None else case | {"label_seg": drawn})
     return training_only(cases) if split == "patient" else _by_fold(cases)
 

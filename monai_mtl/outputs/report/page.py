@@ -25,6 +25,7 @@ PICTURES = 500
 RULES = {
     "clean": "Each figure counts only the cases that can answer its question.",
     "clean_classes": "Each figure counts only the cases that can answer its question.",
+    "breasts": "Images by themselves, and breasts by the most suspicious of their views.",
 }
 PAPER = (
     "The rules of the paper's code, to compare with the paper. They may flatter: read the clean figures beside them."

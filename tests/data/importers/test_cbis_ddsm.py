@@ -125,6 +125,14 @@ def test_has_mass_counts_masses_alone(tmp_path):
     assert sections["test"] == [TEST | {"label_cls": 1}, CALC_TEST | {"label_cls": 0, "label_seg": []}]
 
 
+def test_lesions_have_the_class_of_their_own_pathology(tmp_path):
+    expected = [TWO | {"class_seg": [1, 2]}, DOUBLE | {"class_seg": 1}, ABSENT | {"class_seg": 2}]
+    sections = cbis_ddsm.read(tree(tmp_path), lesions="pathology")
+    assert sections == {"training": expected, "validation": [], "test": [TEST | {"class_seg": 1}]}
+    of_masses = cbis_ddsm.read(tmp_path, abnormality="both", label="has_mass", lesions="pathology")
+    assert [case["class_seg"] for case in of_masses["test"]] == [1, []]
+
+
 def test_folders_of_the_archives_tool_are_found_by_series(tmp_path):
     for part, patient in (("train", "P_00002"), ("test", "P_00001")):
         line = row("Mass-Test", patient, "CC", 1, "4,MALIGNANT")
@@ -177,6 +185,7 @@ def test_a_case_without_a_mask_among_its_files_is_left_out(tmp_path, caplog):
     [
         ({"abnormality": "cyst"}, ConfigError, "unknown abnormality 'cyst'"),
         ({"label": "birads"}, ConfigError, "unknown label 'birads'"),
+        ({"lesions": "two"}, ConfigError, "unknown lesions 'two'"),
         ({"label": "has_mass"}, ConfigError, "has_mass is the same for all"),
         ({"abnormality": "calc"}, DataError, "no table .*calc_case_description_test_set.csv"),
         ({}, DataError, "lacks 1 columns"),

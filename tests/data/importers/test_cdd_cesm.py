@@ -107,6 +107,18 @@ def test_low_energy_images_are_read_as_the_archive_ships_them(tmp_path, options,
     assert cdd_cesm.read(tree(tmp_path), **options) == {"training": cases, "validation": [], "test": []}
 
 
+def test_malignant_images_and_lesions_are_told_from_all_others(tmp_path):
+    found = cdd_cesm.read(tree(tmp_path), label="malignant", lesions="pathology")["training"]
+    assert [(c["label_cls"], c.get("label_seg"), c.get("class_seg")) for c in found] == [
+        (1, P1, 2),
+        (0, {"polygons": [OUTLINE]}, 1),
+        (0, [], None),
+        (0, None, None),
+    ]
+    masses = cdd_cesm.read(tmp_path, lesions="pathology")["training"]
+    assert [c.get("class_seg") for c in masses] == [2, None, None, None]
+
+
 def test_subtracted_images_have_round_outlines_as_polygons(tmp_path):
     found = cdd_cesm.read(tree(tmp_path), modality="CM", label="pathology")["training"]
     assert [(c["case_id"], c["modality"], c["label_cls"]) for c in found] == [
@@ -183,7 +195,7 @@ def test_a_fault_of_the_set_is_named(tmp_path, spoil, message):
     assert raised.value.fix
 
 
-@pytest.mark.parametrize("option", ["modality", "label", "split"])
+@pytest.mark.parametrize("option", ["modality", "label", "split", "lesions"])
 def test_an_unknown_option_is_refused(tmp_path, option):
     with pytest.raises(ConfigError, match=f"unknown {option} 'CESM'"):
         cdd_cesm.read(flat_tree(tmp_path), **{option: "CESM"})
