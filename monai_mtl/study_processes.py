@@ -68,28 +68,29 @@ def perform_all(bundle: Path, runs: Sequence[Run], output: Path, devices: Sequen
 def _spread(bundle: Path, runs: Sequence[Run], output: Path, devices: Sequence[str]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     waiting, free, failed = list(runs), list(devices), dict[str, int]()
-    working: dict[str, tuple[Run, subprocess.Popen[str]]] = {}
+    working: dict[str, tuple[str, subprocess.Popen[str]]] = {}  # by run: a device may be named twice
     threads = max(1, (os.cpu_count() or 1) // min(len(devices), len(runs)))
     try:
         while waiting or working:
             while waiting and free:
                 run, device = waiting.pop(0), free.pop(0)
-                working[device] = run, _start(bundle, run, output, {THREADS: str(threads), **os.environ, SEEN: device})
-                logger.info("%s: on GPU %s, told in %s", run.name, device, _log(output, run))
+                environment = {THREADS: str(threads), **os.environ, SEEN: device}
+                working[run.name] = device, _start(bundle, run, output, environment)
+                logger.info("%s: on GPU %s, told in %s", run.name, device, _log(output, run.name))
             time.sleep(PAUSE)
-            for device, (run, process) in list(working.items()):
+            for name, (device, process) in list(working.items()):
                 if process.poll() is not None:
-                    del working[device]
+                    del working[name]
                     free.append(device)
-                    logger.info("%s: %s", run.name, f"failed, {_log(output, run)}" if process.returncode else "done")
-                    failed |= {run.name: process.returncode} if process.returncode else {}
+                    logger.info("%s: %s", name, f"failed, {_log(output, name)}" if process.returncode else "done")
+                    failed |= {name: process.returncode} if process.returncode else {}
     finally:
         for _, process in working.values():
             process.terminate()
             process.wait()
     if failed:
         kind = ConfigError if set(failed.values()) == {ConfigError.exit_code} else RunError
-        logs = [_log(output, run) for run in runs if run.name in failed]
+        logs = [_log(output, run.name) for run in runs if run.name in failed]
         raise kind(
             f"{len(failed)} of {len(runs)} runs failed; the others are done",
             where=[f"{log}: {_last(log)}" for log in logs],
@@ -99,7 +100,7 @@ def _spread(bundle: Path, runs: Sequence[Run], output: Path, devices: Sequence[s
 
 def _start(bundle: Path, run: Run, output: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
     what = {"bundle": str(bundle.resolve()), "run": asdict(run), "output": str(output.resolve())}
-    with _log(output, run).open("w", encoding="utf-8") as log:
+    with _log(output, run.name).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             PROGRAM, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment, text=True
         )
@@ -109,8 +110,8 @@ def _start(bundle: Path, run: Run, output: Path, environment: dict[str, str]) ->
     return process
 
 
-def _log(output: Path, run: Run) -> Path:
-    return output / f"{run.name}.log"
+def _log(output: Path, name: str) -> Path:
+    return output / f"{name}.log"
 
 
 def _last(log: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import torch
@@ -77,6 +78,14 @@ def test_as_many_at_once_as_gpus_and_a_free_one_takes_the_next(stand_in, tmp_pat
         assert own
         assert all(first[1] <= then[0] for first, then in pairwise(own))
     assert int(spans[0][3]) >= 1
+
+
+def test_a_device_that_is_named_twice_takes_two_runs_and_both_are_awaited(stand_in, tmp_path):
+    late = Timer(1.5, (tmp_path / "late.begun").touch)
+    late.start()  # so the first run ends long after the second
+    perform_all(BUNDLE, [Run("a", settings={"after": "late"}), Run("b")], tmp_path, ["cpu", "cpu"])
+    late.join()
+    assert [json.loads((tmp_path / f"{name}.json").read_text())[2] for name in "ab"] == ["cpu", "cpu"]
 
 
 def test_a_study_that_is_stopped_leaves_no_process(stand_in, tmp_path, monkeypatch):
