@@ -94,6 +94,7 @@ def _run(function: Callable[..., Any], args: tuple, cwd: str, env: Mapping[str, 
 
     for stream, path in zip((sys.stdout, sys.stderr), files, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream.fileno())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     os.chdir(cwd)
     os.environ.update(env)
     sys.path.insert(0, cwd)
