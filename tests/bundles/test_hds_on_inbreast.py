@@ -143,6 +143,10 @@ def test_the_same_pixels_in_another_format_give_the_same_answers(run, suffix):
     for answer, other in zip(answers, others, strict=True):
         assert Path(answer.pop("image")).stem + suffix == other.pop("image")
         assert "its header has no StudyInstanceUID" in answer.pop("dicom_not_written")  # asked of DICOM alone
+        if answer.pop("spacing") != other.pop("spacing"):  # which each header tells, or does not
+            for lesion in answer["lesions"] + other["lesions"]:
+                for name in [name for name in lesion if "_mm" in name]:
+                    lesion.pop(name)
         assert answer == other
 
 

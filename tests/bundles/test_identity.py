@@ -30,7 +30,9 @@ from ..trained import random_weights, tiny
 from .inbreast_tree import write_inbreast
 from .test_all_bundles import workflow
 
-SHORT = {"max_epochs": 1, "val_interval": 1, "batch_size": 3}
+MODALITIES = {"modalities": ["MG"]}
+"""Of the images here, whatever the bundle is for."""
+SHORT = {"max_epochs": 1, "val_interval": 1, "batch_size": 3, **MODALITIES}
 DICOM = [one for one in BUNDLES if "dicom" in json.loads((one.folder / "configs" / "inference.json").read_text())]
 """Those that write DICOM files too."""
 IDENTITY = {
@@ -231,7 +233,8 @@ def cache(training, folder: Path) -> None:
 
 def infer(bundle: Bundle, data: Path, output: Path, weights: Path, **settings) -> str:
     """The error that an inference of a folder with broken files ends with, and its traceback."""
-    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(weights), **tiny(bundle.folder), **settings}
+    places = {"dataset_dir": str(data / "AllDICOMs"), "checkpoint": str(weights), **MODALITIES}
+    places |= {**tiny(bundle.folder), **settings}
     places["output_dir"] = str(output / "predictions")
     with pytest.raises(RuntimeError) as raised:
         workflow(bundle.folder, ["inference"], "infer", **places).run()

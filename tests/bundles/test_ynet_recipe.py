@@ -15,7 +15,8 @@ from monai_mtl.handlers.checkpoint import write_checkpoint
 from monai_mtl.networks import YNet
 
 from ..conftest import ROOT
-from .test_all_bundles import SHORT, workflow
+from ..small_runs import on_sample_data
+from .test_all_bundles import workflow
 
 BUNDLE = ROOT / "bundles" / "ynet_biopsy"
 TILES = {"dataset_dir": str(BUNDLE / "sample_tiles")}
@@ -129,7 +130,7 @@ def test_stage_1_is_the_ablation_that_learns_the_tissue_alone():
 @pytest.mark.slow
 def test_stage_1_trains_and_is_scored_without_a_diagnosis(tmp_path):
     places = {"ckpt_dir": str(tmp_path / "models"), "output_dir": str(tmp_path / "eval")}
-    short = {**SHORT["ynet_biopsy"], "max_epochs": 1, "interval_draws": 10}
+    short = {**on_sample_data(BUNDLE), "max_epochs": 1, "val_interval": 1, "interval_draws": 10}
     workflow(BUNDLE, ["train", "stage1"], **places, **short).run()
     workflow(BUNDLE, ["train", "stage1", "evaluate"], **places, **short).run()
     metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
