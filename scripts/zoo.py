@@ -7,7 +7,6 @@ pin, those of the zoo's ``requirements-dev.txt`` that its checks import (jsonsch
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -115,9 +114,9 @@ def write_tests(name: str, folder: Path) -> None:
         name: Of the bundle.
         folder: ``ci/unit_tests`` of a copy of the zoo.
     """
-    from tests.small_runs import SMALL_RUNS
+    from tests.small_runs import small_run
 
-    small = json.dumps(SMALL_RUNS[name])
+    small = repr(small_run(ROOT / "bundles" / name))
     for kind in ("", "_dist"):
         text = (TESTS / f"bundle{kind}.py").read_text()
         text = re.sub('^NAME = ""', f'NAME = "{name}"', text, flags=re.M)

@@ -13,7 +13,7 @@ from monai_mtl.networks import ACSNet, TaskView
 from monai_mtl.registry import find_bundles
 
 from ..conftest import ROOT
-from ..small_runs import SMALL_RUNS
+from ..small_runs import small_run
 
 NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
@@ -37,7 +37,7 @@ def test_they_name_their_bundle_and_settings_and_not_our_package(script, tmp_pat
             found["NAME"] = ast.literal_eval(node.value)
         if isinstance(node, ast.AnnAssign) and node.target.id == "SMALL":
             found["SMALL"] = ast.literal_eval(node.value)
-    assert found == {"NAME": name, "SMALL": SMALL_RUNS[name]}
+    assert found == {"NAME": name, "SMALL": small_run(ROOT / "bundles" / name)}
     assert "monai_mtl" not in text
 
 
