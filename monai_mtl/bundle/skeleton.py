@@ -17,6 +17,7 @@ MARK = "REPLACE"
 FAILING = (
     "tests/bundles/test_all_bundles.py::test_nothing_is_left_to_replace[{name}]",
     "tests/bundles/test_all_bundles.py::test_metadata_is_valid_and_its_version_is_in_the_changelog[{name}]",
+    "tests/bundle/test_pack.py::test_a_packed_folder_is_complete_and_has_no_findings[{name}]",
     "tests/docs/test_benchmarks.py::test_every_bundle_was_measured[{name}]",
     "tests/docs/test_readme.py::test_the_table_of_bundles_tells_their_state",
     "tests/docs/test_site.py::test_every_page_is_in_the_navigation",
