@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, MissingError
 
-__all__ = ["load_resnet_weights", "read_weights"]
+__all__ = ["LocalEncoderWeights", "load_resnet_weights", "read_weights"]
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
@@ -86,3 +86,20 @@ def load_resnet_weights(encoder: nn.Module, weights: Mapping[str, Tensor], sourc
         fix = "give the weights of a ResNet of the encoder's depth, with the names of torchvision or timm"
         raise DataError(f"{source} does not fit the encoder", wrong, fix=fix)
     encoder.load_state_dict(state)
+
+
+class LocalEncoderWeights(nn.Module):
+    """For a network whose ``encoder`` is a ResNet: it can start from weights of a file."""
+
+    def load_encoder(self, path: PathLike) -> None:
+        """Start the encoder from weights of a classification ResNet, for instance trained on ImageNet.
+
+        Args:
+            path: Local ``*.safetensors`` or ``torch.save`` file with the names of torchvision or timm, which are the
+                same. Nothing is ever downloaded.
+
+        Raises:
+            MissingError: If there is no such file.
+            DataError: If it does not hold the weights of a ResNet of this depth.
+        """
+        load_resnet_weights(self.get_submodule("encoder"), read_weights(path), source=Path(path).name)

@@ -16,16 +16,14 @@ Shapes in this module: B batch, C channels, K classes, H W pixels.
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from monai.config import PathLike
 from torch import Tensor, nn
 
 from ..layers.attention import ChannelAttention, DeformableSpatialAttention
 from ..layers.deform_conv import DeformConv2d
-from ..layers.encoder_weights import load_resnet_weights, read_weights
+from ..layers.encoder_weights import LocalEncoderWeights
 from ..layers.gates import GateUnit, conv_group_norm
 from ..layers.resnet_encoder import resnet_encoder
 
@@ -62,7 +60,7 @@ class _Classifier(nn.Module):
         return self.head(torch.cat(maps, dim=1).mean(dim=(2, 3)))
 
 
-class ACSNet(nn.Module):
+class ACSNet(LocalEncoderWeights):
     """U-shaped network with gated skips and deformable attention, whose features also tell the class.
 
     The defaults have 31,824,945 parameters (``deformable=False`` 31,264,965) and need 23.70 GMAC for one 3x256x256
@@ -130,19 +128,6 @@ class ACSNet(nn.Module):
         self.attention.extend([nn.Identity(), nn.Identity()])
         self.seg_head = nn.Sequential(*conv_group_norm(last, last, groups), nn.Conv2d(last, seg_classes, 1))
         self.classifier = _Classifier(4 * width, 8 * width, 8 * width, cls_classes)
-
-    def load_encoder(self, path: PathLike) -> None:
-        """Start the encoder from weights of a classification ResNet, for instance trained on ImageNet.
-
-        Args:
-            path: Local ``*.safetensors`` or ``torch.save`` file with the names of torchvision or timm, which are the
-                same. Nothing is ever downloaded.
-
-        Raises:
-            MissingError: If there is no such file.
-            DataError: If it does not hold the weights of a ResNet of this depth.
-        """
-        load_resnet_weights(self.encoder, read_weights(path), source=Path(path).name)
 
     def parameter_groups(self, learning_rate: float) -> list[dict]:
         """Parameters for an optimiser: all at ``learning_rate``, those that move the kernels at their own.

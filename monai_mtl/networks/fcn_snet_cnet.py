@@ -12,12 +12,9 @@ Choices where the abstract is silent:
 Shapes in this module: B batch, C channels, K classes, H W pixels, h w positions of the last stage.
 """
 
-from pathlib import Path
-
-from monai.config import PathLike
 from torch import Tensor, nn
 
-from ..layers.encoder_weights import load_resnet_weights, read_weights
+from ..layers.encoder_weights import LocalEncoderWeights
 from ..layers.pooling import LogSumExpPool2d
 from ..layers.resnet_encoder import OUTPUT_STRIDES, dilate_resnet, resnet_encoder
 from ..layers.upsampling import LearnedUpsample2d
@@ -62,7 +59,7 @@ class _CNet(nn.Module):
         return self.head(self.pool(features))
 
 
-class FCNSNetCNet(nn.Module):
+class FCNSNetCNet(LocalEncoderWeights):
     """Fully convolutional ResNet whose last features are read twice: pixel by pixel, and as a whole.
 
     The defaults have 23,516,228 parameters and need 84.08 GMAC for one 3x1152x896 image.
@@ -122,19 +119,6 @@ class FCNSNetCNet(nn.Module):
         dilate_resnet(self.encoder, output_stride)
         self.s_net = _SNet(channels, seg_classes, output_stride, upsample)
         self.c_net = _CNet(channels, cls_classes, pool, pool_sharpness)
-
-    def load_encoder(self, path: PathLike) -> None:
-        """Start the encoder from weights of a classification ResNet, for instance trained on ImageNet.
-
-        Args:
-            path: Local ``*.safetensors`` or ``torch.save`` file with the names of torchvision or timm, which are the
-                same. Nothing is ever downloaded.
-
-        Raises:
-            MissingError: If there is no such file.
-            DataError: If it does not hold the weights of a ResNet of this depth.
-        """
-        load_resnet_weights(self.encoder, read_weights(path), source=Path(path).name)
 
     def parameter_groups(self, learning_rate: float) -> list[dict]:
         """Parameters for an optimiser: the two heads at ``learning_rate``, the encoder at its own.
