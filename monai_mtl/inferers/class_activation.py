@@ -24,6 +24,7 @@ class _ClassLogits(nn.Module):
         self.network, self.output = network, output
 
     def forward(self, image: Tensor) -> Tensor:
+        """Logits ``(B, K)`` of images ``(B, C, H, W)``."""
         return self.network(image)[self.output]
 
 

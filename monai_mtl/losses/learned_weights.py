@@ -62,11 +62,11 @@ class LearnedWeightsLoss(MultiTaskLoss):
         """Total loss of a batch.
 
         Args:
-            prediction: As in :class:`MultiTaskLoss`.
-            target: As there.
+            prediction: As in :class:`MultiTaskLoss`: by task, ``(B, ...)``.
+            target: As there, ``(B, ...)``.
 
         Returns:
-            A scalar.
+            A scalar ``()``.
         """
         if not (distributed.is_available() and distributed.is_initialized()):
             return super().forward(prediction, target)
@@ -84,10 +84,12 @@ class _MeanGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
+        """``value`` ``(T,)``, one number a task."""
         return value.view_as(value)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Mean over the processes of ``gradient`` ``(T,)``."""
         mean = gradient / distributed.get_world_size()
         distributed.all_reduce(mean)
         return mean

@@ -51,6 +51,7 @@ def within(lesions: Sequence[Lesion], calibrated_xyxy: Sequence[float] | None) -
     x0, y0, x1, y1 = calibrated_xyxy
 
     def inside(box: Sequence[int]) -> bool:
+        """Whether a box lies wholly where it holds."""
         return x0 <= box[0] and y0 <= box[1] and box[2] <= x1 + 1 and box[3] <= y1 + 1
 
     return [

@@ -173,9 +173,11 @@ class Configs:
 
     def _expression(self, file: str, place: str, text: str) -> None:
         def report(kind: str, what: str, why: str) -> None:
+            """A finding at this place."""
             self._add(kind, file, place, what, why)
 
         def literal(name: str, value: object, plain: bool) -> None:
+            """A named argument that stands in the text of the expression."""
             if name in SAFE_VALUES or name in NAMING:
                 self._argument(file, place, name, value if plain or name in SAFE_VALUES else f"${value}")
 

@@ -38,6 +38,7 @@ def read_document(content: bytes, suffix: str) -> tuple[Any, list[str]]:
 
 def _json(text: str, odd: list[str]) -> Any:
     def together(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object; a key that stands twice is noted."""
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:

@@ -174,6 +174,7 @@ def _finder(code: Mapping[str, bytes], names: Names) -> Callable[[str], str | No
     defined: dict[str, set[str]] = {}
 
     def find(name: str) -> str | None:
+        """As the finder is described."""
         module, _, last = name.rpartition(".")
         path = module.replace(".", "/")
         file = next((one for one in (f"{path}.py", f"{path}/__init__.py") if one in code), None)
