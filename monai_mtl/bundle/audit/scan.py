@@ -13,6 +13,7 @@ from .documents import Unreadable, read_document
 from .finding import Finding
 from .logging_conf import logging_faults
 from .names import Names, load_names
+from .pages import page_faults
 from .pickles import looks_like_pickle, weights_faults
 from .python_code import code_faults, definitions
 from .sources import LIMITS, Entry, archive_faults, open_source
@@ -22,6 +23,7 @@ __all__ = ["audit"]
 
 CONFIGS = {"json", "yaml", "yml"}
 LOGGING = {"conf", "cfg", "ini"}
+PAGES = {"html", "htm"}
 WEIGHTS = {"pt", "pth", "ckpt", "pkl", "pickle", "joblib", "ts", "npy", "npz", "safetensors", "onnx"}
 TEXT = {"md", "txt", "rst", "csv", "tsv", "sha256", "sig", "bib", "xml"}
 PICTURES = {"png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", "dcm", "nii", "mha", "mhd", "nrrd"}
@@ -69,7 +71,7 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     base = PurePosixPath(name).name.lower()
     if suffix in WEIGHTS or (suffix == "bin" and "model" in base):
         return weights_faults(entry)
-    if suffix in CONFIGS | LOGGING | {"py"} and entry.size > LIMITS.text:
+    if suffix in CONFIGS | LOGGING | PAGES | {"py"} and entry.size > LIMITS.text:
         return [Finding("config", name, "", f"{entry.size} bytes", "too large to be looked at")]
     if suffix in CONFIGS:
         return _document(entry, suffix, documents)
@@ -85,6 +87,8 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
         return [*more, Finding("archive", name, "", "an archive in the bundle", "what it holds is not looked at")]
     if suffix in ("css", "html") and _is_ours(name, entry.read(LIMITS.text)):
         return []
+    if suffix in PAGES:
+        return page_faults(name, entry.read(LIMITS.text))
     head = entry.read(16)
     if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "pth", "engine", "plan", "trt") or head.startswith(
         PROGRAMS
@@ -92,7 +96,7 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
         return [Finding("code", name, "", "a program, or compiled code", "what it does cannot be told")]
     if looks_like_pickle(head):
         return weights_faults(entry)
-    if suffix in ("sh", "bat", "ps1", "ipynb", "js", "html", "htm", "svg", "toml", "mk") or base in (
+    if suffix in ("sh", "bat", "ps1", "ipynb", "js", "svg", "toml", "mk") or base in (
         "makefile",
         "dockerfile",
     ):

@@ -87,13 +87,26 @@ def harmless(folder: Path) -> Path:
     write(folder / "configs" / "metadata.json", METADATA)
     (folder / "configs" / "logging.conf").write_text(LOGGING)
     (folder / "docs" / "README.md").write_text("# A bundle\n")
+    (folder / "docs" / "page.html").write_text(PAGE)
     (folder / "LICENSE").write_text("Apache License 2.0\n")
     torch.save({"model": torch.nn.Linear(2, 2).state_dict()}, folder / "models" / "model.pt")
     return folder
 
 
+def page(addition: str) -> Callable[[Path], None]:
+    """A page with one thing more than a harmless one."""
+    return text("docs/page.html", PAGE.replace("</body>", f"{addition}</body>"))
+
+
 def write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content))
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>x</title><style>p { color: #123 }</style></head>
+<body><p id="a" class="b" style="color: red">x &lt; y</p><a href="#a">x</a>
+<img alt="" src="data:image/png;base64,AA=="></body></html>
+"""
 
 
 class Payload:
@@ -104,8 +117,9 @@ class Payload:
 
 
 def config(**changes: object) -> Callable[[Path], None]:
-    """The harmless config with other keys."""
-    return lambda folder: write(folder / "configs" / "inference.json", {**CONFIG, **changes})
+    """The harmless config with other keys; other imports come without what needs its own."""
+    base = {**CONFIG, "images": []} if "imports" in changes else CONFIG
+    return lambda folder: write(folder / "configs" / "inference.json", {**base, **changes})
 
 
 def run(*expressions: str) -> Callable[[Path], None]:
@@ -263,9 +277,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "module out of a list": config(imports=["$import sys"], run=["$@imports[0].modules['subprocess'].run(['id'])"]),
     "module by a macro": config(imports=["$import os"], more="%imports#0", run=["$@more.replace('a', 'b')"]),
     "module as an argument": config(o="$import os", more={"_target_": "Dataset", "data": "@o"}),
-    "table that runs text": config(
-        imports=["$import pandas as pd"], run=["$pd.read_csv('x.csv').eval('@pd.io.common.os.system(1)')"]
-    ),
+    "table that runs text": config(imports=["$import pandas as pd"], run=["$pd.read_csv('x.csv').eval('a + b')"]),
     "walrus": run("$(x := os).system('id')"),
     "environment": run("$print(os.environ['AWS_SECRET_ACCESS_KEY'])"),
     "whole environment": run("$print(dict(os.environ))"),
@@ -385,6 +397,21 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "unknown file": text("models/model.xyz", "?"),
     "requirement from an address": text("requirements.txt", "torch\ngit+https://example.com/x.git\n"),
     "requirement option": text("docs/requirements.txt", "--extra-index-url https://example.com\nx\n"),
+    "page with a script": page("<script>fetch('https://example.com')</script>"),
+    "page that acts when it is opened": page('<img src="data:image/png;base64,AA==" onerror="alert(1)">'),
+    "page that acts without a quote": page("<p onmouseover=alert(1)>x</p>"),
+    "page that goes elsewhere": page('<meta http-equiv="refresh" content="0; https://example.com">'),
+    "page with a picture from elsewhere": page('<img src="https://example.com/x.png">'),
+    "page with a hidden address": page('<a href="&#106;avascript:alert(1)">x</a>'),
+    "page in a page": page('<iframe srcdoc="x"></iframe>'),
+    "page that sends": page('<form action="https://example.com"><p>x</p></form>'),
+    "page whose style fetches": page("<style>p { background: url(https://example.com/x.png) }</style>"),
+    "page whose style hides an address": page("<style>p { background: u\\72l(https://example.com/x.png) }</style>"),
+    "page whose element fetches": page('<p style="background: url(https://example.com/x.png)">x</p>'),
+    "page with a drawing that runs": page("<svg onload=alert(1)></svg>"),
+    "page that browsers read otherwise": page("<!-- > <script> -->"),
+    "page in capitals": page("<SCRIPT>alert(1)</SCRIPT>"),
+    "page of another encoding": text("docs/page.html", "<p>x</p>".encode("utf-16")),
     "link that leaves": link_outside,
     "zip bomb": zip_of(("zeros", b"\0" * (8 << 20))),
     "zip that climbs": zip_of(("../../x", b"x")),

@@ -15,7 +15,7 @@ from monai_mtl.bundle.audit import audit
 from monai_mtl.registry import find_bundles
 
 from ...conftest import ROOT
-from .attacks import ATTACKS, harmless
+from .attacks import ATTACKS, config, harmless
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,22 @@ def bundle(template, tmp_path) -> Path:
 
 def test_the_harmless_bundle_has_no_findings(template):
     assert audit(template) == []
+
+
+def test_nor_has_it_without_its_imports(bundle):
+    config(imports=[])(bundle)
+    assert audit(bundle) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("zip bomb", "bytes out of"), ("zip that climbs", "../../x"), ("zip with a link", "is a link")],
+)
+def test_what_is_wrong_with_an_archive_is_told_besides_that_it_is_one(bundle, name, what):
+    ATTACKS[name](bundle)
+    texts = [one.text() for one in audit(bundle)]
+    assert len(texts) == 2
+    assert sum(what in one for one in texts) == 1
 
 
 @pytest.mark.parametrize("name", ATTACKS)
