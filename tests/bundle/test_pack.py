@@ -120,12 +120,13 @@ def jobs(folder: Path, images: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def reports(packed, tmp_path_factory) -> dict[str, list[dict]]:
-    """One process, in which monai_mtl cannot be imported, trains, scores and predicts with packed folders.
+def ran(packed, tmp_path_factory) -> dict[str, tuple[Path, list[dict]]]:
+    """Copies of packed folders, and what one process told in which monai_mtl cannot be imported.
 
-    A copy of each, whose code says another version, predicts after it.
+    It trained, scored and predicted with each, and then predicted with a copy whose code says another version.
     """
     folder = tmp_path_factory.mktemp("run")
+    packed = {name: Path(shutil.copytree(packed[name], folder / "packed" / name)) for name in NAMES}
     todo = []
     for name in NAMES:
         other = Path(shutil.copytree(packed[name], folder / name))
@@ -147,14 +148,14 @@ def reports(packed, tmp_path_factory) -> dict[str, list[dict]]:
     assert done.returncode == 0, done.stderr[-3000:]
     assert list(elsewhere.iterdir()) == [], "all is written into the bundle"
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"missing"')]
-    return {name: told[4 * i : 4 * i + 4] for i, name in enumerate(NAMES)}
+    return {name: (packed[name], told[4 * i : 4 * i + 4]) for i, name in enumerate(NAMES)}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(packed, reports, name):
-    folder = packed[name]
-    assert [report["missing"] for report in reports[name]] == [[], [], [], []]
-    assert all(report["modules"] > 50 for report in reports[name])
+def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(ran, name):
+    folder, reports = ran[name]
+    assert [report["missing"] for report in reports] == [[], [], [], []]
+    assert all(report["modules"] > 50 for report in reports)
     assert (folder / "models" / "model.pt").is_file()
     assert json.loads((folder / "eval" / "metrics.json").read_text())
     assert len(list((folder / "predictions").glob("*_mask.png"))) == 2
@@ -169,11 +170,13 @@ def test_it_trains_scores_and_predicts_where_the_package_cannot_be_imported(pack
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_versions_of_the_code_live_in_one_process(reports, name):
+def test_two_versions_of_the_code_live_in_one_process(ran, name):
     from monai_mtl import __version__
 
-    assert [report["version"] for report in reports[name]] == [__version__] * 3 + ["9.9.9"]
-    assert [report["elsewhere"] for report in reports[name]] == [[], [], [], []]
+    _, reports = ran[name]
+
+    assert [report["version"] for report in reports] == [__version__] * 3 + ["9.9.9"]
+    assert [report["elsewhere"] for report in reports] == [[], [], [], []]
 
 
 def test_a_payload_in_the_weights_of_a_packed_folder_does_not_run(packed, tmp_path):
