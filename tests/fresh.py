@@ -50,6 +50,14 @@ class Fresh:
         self._process.start()
         self.args = args
 
+    def __enter__(self) -> Fresh:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()  # nothing, if it has ended
+        self._process.join()
+        self._folder.cleanup()
+
     def text(self, which: int = 0) -> str:
         """What it has printed so far: stdout, or stderr with 1."""
         path = Path(self._files[which])
@@ -73,14 +81,13 @@ class Fresh:
         self._process.join(PATIENCE)
         self._process.kill()
         self._process.join()
-        done = subprocess.CompletedProcess(self.args, self._process.exitcode, self.text(0), self.text(1))
-        self._folder.cleanup()
-        return done
+        return subprocess.CompletedProcess(self.args, self._process.exitcode, self.text(0), self.text(1))
 
 
 def fresh(function: Callable[..., Any], *args: Any, **options: Any) -> subprocess.CompletedProcess:
     """Run a function in its own process and wait for its end; arguments as those of :class:`Fresh`."""
-    return Fresh(function, *args, **options).wait()
+    with Fresh(function, *args, **options) as process:
+        return process.wait()
 
 
 def run_module(name: str, *words: str) -> None:

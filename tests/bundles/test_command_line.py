@@ -126,12 +126,13 @@ def test_bad_input_ends_with_one_error_and_leaves_only_the_details_that_it_names
 
 def test_ctrl_c_leaves_weights_that_load(root, bundle):
     name = f"bundles/{bundle.name}"
-    training = Fresh(run_module, *MONAI, f"{name}/configs/train.json", *sample(bundle, max_epochs=90000), cwd=root)
-    seen = training.wait_for("the whole run takes about")
-    assert f"{name}/configs/demo.json" in seen
-    time.sleep(0.5)
-    training.interrupt()
-    done = training.wait()
+    words = [f"{name}/configs/train.json", *sample(bundle, max_epochs=90000)]
+    with Fresh(run_module, *MONAI, *words, cwd=root) as training:
+        seen = training.wait_for("the whole run takes about")
+        assert f"{name}/configs/demo.json" in seen
+        time.sleep(0.5)
+        training.interrupt()
+        done = training.wait()
     assert done.returncode == 130, done.stderr
     assert re.search(r"stopped in epoch \d+; the (weights so far|state after epoch \d+) (are|is) in ", done.stdout)
     assert "Traceback" not in done.stderr
