@@ -15,7 +15,7 @@ import torch
 from monai_mtl.registry import Bundle
 
 from ..conftest import ROOT
-from ..every_bundle import every_bundle
+from ..every_bundle import BUNDLES, every_bundle
 from ..factories import write_datalist
 from ..trained import tiny
 
@@ -55,6 +55,9 @@ PARTS = {
     },
 }
 """One process that takes the batches of two in turns and steps after both; some losses weigh pixels by their batch."""
+
+BY_CASE = [bundle for bundle in BUNDLES if bundle.name != "ynet_biopsy"]
+"""Those whose loss of a batch is the mean of its cases'; ynet_biopsy weighs tissues by their share in a batch."""
 
 
 def trained(bundle: Bundle, folder: Path, network: Any, how: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -100,6 +103,13 @@ def frozen(bundle: Bundle, **more: Any) -> dict[str, Any]:
 def test_two_processes_learn_what_one_learns(tmp_path, bundle):
     """Up to rounding: in float64 no difference is left."""
     assert difference(bundle, tmp_path, frozen(bundle, double=True), PARTS) < 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("double", "largest"), [(False, 1e-5), (True, 1e-12)])
+@pytest.mark.parametrize("bundle", BY_CASE, ids=lambda bundle: bundle.name)
+def test_and_what_one_learns_from_whole_batches(tmp_path, bundle, double, largest):
+    assert difference(bundle, tmp_path, frozen(bundle, double=double), WHOLE) < largest
 
 
 @pytest.mark.slow
