@@ -62,6 +62,15 @@ def test_faults_are_printed_and_the_code_is_2(tmp_path, capsys, bundle):
     assert (place / "check.png").is_file()
 
 
+def test_what_a_bundle_says_of_its_data_is_what_the_check_goes_by(tmp_path, capsys):
+    folder = write_datalist(tmp_path)
+    assert run(capsys, "check", "hds_inbreast", "--data", folder)[0] == 0
+    edit_datalist(folder, lambda c: c["training"][1].update(label_cls=0))
+    code, out, _ = run(capsys, "check", "hds_inbreast", "--data", folder)
+    assert code == 2
+    assert "error: 1 of 6 cases have a class that disagrees with their mask" in out, "class_from_mask of the bundle"
+
+
 def test_a_report_may_be_json(tmp_path, capsys):
     code, out, _ = run(capsys, "check", CLASSES, "--data", write_datalist(tmp_path), "--json")
     assert code == 0

@@ -64,8 +64,8 @@ def test_the_files_are_those_of_a_run_of_the_config(bundle, images, weights, pre
     summary = predictor.run(images, tmp_path / "own")
     expected, found = files(tmp_path / "run"), files(tmp_path / "own")
     assert len(expected) == 4 + 2 * 4
-    # The report says when, how long and with which command.
-    assert {name for name in expected if expected[name] != found.get(name)} == {"report.html", "report.json"}
+    # The report says when, how long and with which command; two quick runs may say the same.
+    assert {name for name in expected if expected[name] != found.get(name)} - {"report.html", "report.json"} == set()
     one, other = (json.loads(place["report.json"]) for place in (expected, found))
     assert one.pop("ran")["data_sha256"] == other.pop("ran")["data_sha256"]
     assert one == other

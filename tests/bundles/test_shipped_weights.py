@@ -11,10 +11,11 @@ from safetensors import safe_open
 
 from monai_mtl.data import load_datalist
 from monai_mtl.predictor import Predictor
-from monai_mtl.registry import find_bundles
+
+from ..every_bundle import BUNDLES
 
 TOGETHER = ("models/model.safetensors", "configs/shipped.json", "configs/shipped_inference.json", "docs/results.json")
-FOLDERS = [bundle.folder for bundle in find_bundles()]
+FOLDERS = [bundle.folder for bundle in BUNDLES]
 SHIPPED = [folder for folder in FOLDERS if (folder / TOGETHER[0]).is_file()]
 
 
