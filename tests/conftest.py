@@ -1,9 +1,11 @@
-"""One thread, one seed, slow tests on request."""
+"""One thread, one seed, no handlers left by another test, slow tests on request."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +39,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _seed() -> None:
     set_determinism(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_handler_left() -> Iterator[None]:
+    """A bundle's logging.conf writes to the stdout of its test, which is closed in the next one."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.level = level
+    root.handlers = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 import shutil
 import subprocess
@@ -335,16 +334,7 @@ class Stub:
 
 
 @pytest.fixture
-def logging_as_before():
-    """A bundle's logging.conf replaces the handlers of the root, whose stream ends with the test."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-
-
-@pytest.fixture
-def small_run(bundle, tmp_path, capsys, logging_as_before) -> tuple[Path, list[str], str]:
+def small_run(bundle, tmp_path, capsys) -> tuple[Path, list[str], str]:
     """Folder of a training of one epoch, the words for more of it, and what it printed."""
     data = write_datalist(tmp_path / "smith_data", patients=15, sections=False)
     settings = {**tiny(bundle.folder, "train"), "batch_size": 3, "interval_draws": 5, "device": "cpu"}

@@ -20,6 +20,7 @@ import numpy as np
 from monai_mtl.data import MedicalReader
 from monai_mtl.data.reader import read_size
 from monai_mtl.errors import ImageError, MissingError
+from monai_mtl.memory import release_free_memory
 from monai_mtl.transforms import VerifySHA256d
 
 from .fuzz_seeds import Seed
@@ -174,6 +175,7 @@ def _place(error: BaseException) -> str:
 
 
 def _reset_peak() -> int:
+    release_free_memory()  # what the C library keeps from before would hide as much growth
     with suppress(OSError):  # elsewhere than on Linux, growth is that of the highest so far
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _peak()
