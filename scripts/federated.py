@@ -31,6 +31,7 @@ def main(
     rounds: int = 10,
     local_epochs: int = 2,
     runs: str = "federated,pooled,masks,classes",
+    seed: int = 0,
     **settings: Any,
 ) -> None:
     """Write ``result.json``, with the metrics of each training after its last round.
@@ -42,6 +43,7 @@ def main(
         rounds: Rounds of the federation; the other trainings have as many, with one site.
         local_epochs: Epochs of a round.
         runs: Which trainings.
+        seed: Of the first weights, the order and the augmentation; the same in all of them.
         **settings: Overrides of train.json, such as ``image_size``.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -51,13 +53,13 @@ def main(
     place = Path(output)
     sizes = split_labels(Path(data), place)
     logger.info("cases: %s", sizes)
-    settings = {"val_interval": rounds * local_epochs + 1, **settings}
+    settings = {"val_interval": rounds * local_epochs + 1, "seed": seed, **settings}
     names = [runs] if isinstance(runs, str) else list(runs)
     for run in [one for group in names for one in group.split(",")]:
         sites = list(LACKS) if run == "federated" else [run]
         result = train(Path(bundle), place, run, sites, rounds, local_epochs, settings)
         known = json.loads((place / "result.json").read_text()) if (place / "result.json").is_file() else {}
-        known |= {"cases": sizes, "rounds": rounds, "local_epochs": local_epochs, run: result}
+        known |= {"cases": sizes, "rounds": rounds, "local_epochs": local_epochs, "seed": seed, run: result}
         (place / "result.json").write_text(json.dumps(known, indent=4))
         logger.info("%s: %s", run, result)
 
@@ -127,7 +129,7 @@ def train(
 
     from monai_mtl.federated import federated_average, federated_client
 
-    set_determinism(0)  # all runs begin with the same weights
+    set_determinism(settings["seed"])  # all runs begin with the same weights
     begun = time.monotonic()
     clients = {
         site: federated_client(
