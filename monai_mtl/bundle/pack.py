@@ -78,6 +78,8 @@ def pack_bundle(
     files = package_files(sorted({name for text in texts.values() for name in NAME.findall(text)}))
     shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT), dirs_exist_ok=True)
     settings = shipped_settings(bundle) if weights is None else {}
+    if weights is not None or not (bundle / "models" / "model.safetensors").is_file():
+        metadata["eval_metrics"] = dict.fromkeys(metadata["eval_metrics"])  # they are of the bundle's own weights
     for name in texts:
         (target / "configs" / name).write_text(_dumped(_rewritten(name, texts, settings)))
     (target / "configs" / "metadata.json").write_text(_dumped(_metadata(metadata, files, settings)))

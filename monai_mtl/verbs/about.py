@@ -73,7 +73,8 @@ def info(bundle: str, json: bool = False) -> int:
 def _facts(bundle: Bundle) -> dict[str, Any]:
     content, license_file = bundle.metadata, bundle.folder / "docs" / "data_license.txt"
     terms = license_file.read_text(encoding="utf-8").split("\n\n")[0] if license_file.is_file() else "not stated"
-    needs = content.get("resources", {})
+    needs, results = content.get("resources", {}), bundle.folder / "docs" / "results.json"
+    scored = json_format.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     unknown = NOT_MEASURED if bundle.state == "ported" else IN_THE_CARD
     return {
         "bundle": f"{bundle.name} {content['version']}",
@@ -84,6 +85,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "data": content.get("data_source", "not stated"),
         "licence": {"code and configs": bundle.licence, "data": " ".join(terms.split())},
         "figures": {name: unknown if v is None else v for name, v in content.get("eval_metrics", {}).items()},
+        "scored": "{title}, {cases} images of {patients} patients".format(**scored) if scored else "see the card",
         "memory": {kind: needs.get(kind, {}).get("memory", NOT_MEASURED) for kind in NEEDS},
         "time": {kind: needs.get(kind, {}).get("time", NOT_MEASURED) for kind in NEEDS},
         "use": content.get("intended_use", "not stated"),

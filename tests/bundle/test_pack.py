@@ -60,7 +60,9 @@ def test_a_packed_folder_is_complete_and_has_no_findings(packed, name):
         assert not re.search(r'"monai_mtl[."]', path.read_text()), path
     for path in (folder / "scripts").rglob("*.py"):
         assert not re.search(r"^\s*(from|import) monai_mtl", path.read_text(), re.M), path
-    packages = json.loads((folder / "configs" / "metadata.json").read_text())["required_packages_version"]
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text())
+    packages = metadata["required_packages_version"]
+    assert set(metadata["eval_metrics"].values()) == {None}  # packed without the weights they were measured with
     assert "monai-mtl" not in packages
     assert {"pytorch-ignite", "pydicom", "safetensors"} <= set(packages)
 
@@ -228,6 +230,9 @@ def test_weights_come_with_the_settings_they_were_trained_with(trained, tmp_path
     assert configs["train"]["cls_classes"] == configs["inference"]["cls_classes"] == ["none", "mass"]
     outputs = configs["metadata"]["network_data_format"]["outputs"]
     assert outputs["pred"]["spatial_shape"] == [512, 256]
+    source = json.loads((trained / "configs" / "metadata.json").read_text())
+    assert configs["metadata"]["eval_metrics"] == source["eval_metrics"]
+    assert None not in source["eval_metrics"].values()
     assert outputs["cls_map"]["spatial_shape"] == [4, 2]
     assert outputs["cls"]["channel_def"] == {"0": "none", "1": "mass"}
 

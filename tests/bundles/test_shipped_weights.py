@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from safetensors import safe_open
 from monai_mtl.data import load_datalist
 from monai_mtl.predictor import Predictor
 
+from ..conftest import ROOT
 from ..every_bundle import BUNDLES
 
 TOGETHER = ("models/model.safetensors", "configs/shipped.json", "configs/shipped_inference.json", "docs/results.json")
@@ -35,6 +37,21 @@ def test_the_file_is_small_and_tells_where_it_is_from(folder):
     assert {"training", "validation", "test"} == set(facts["datalist"]) == set(facts["cases"]) == set(facts["patients"])
     recipes = [facts["recipe"]] if isinstance(facts["recipe"], str) else facts["recipe"]
     assert all((folder / "configs" / f"{name}.json").is_file() for name in recipes)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_metadata_tell_the_figures_of_the_weights_and_what_a_prediction_costs(folder):
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text())
+    file = folder / TOGETHER[3]
+    found = json.loads(file.read_text())["metrics"] if file.is_file() else {}
+    figures = {name: round(found[name]["value"], 3) if name in found else None for name in metadata["eval_metrics"]}
+    assert metadata["eval_metrics"] == figures
+    measured = json.loads((ROOT / "docs" / "benchmarks.json").read_text())[folder.name]
+    told, path = metadata["resources"]["inference"], measured["path"]
+    memory = [row["above_imports_mib"] for name, row in measured["memory"]["rows"].items() if "torch auto" in name]
+    assert [int(word) for word in re.findall(r"(\d+) MiB", told["memory"])] == [round(one) for one in memory]
+    seconds = path["rows"]["Predictor, torch auto"]["median_s"] / path["images"]
+    assert float(told["time"].split()[0]) == round(seconds, 2)
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
