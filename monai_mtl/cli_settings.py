@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .bundle.settings import check_settings, did_you_mean, merged
+from .bundle.settings import check_settings, config_files, did_you_mean, merged
 from .errors import ConfigError
 from .registry import find_bundles
 
-__all__ = ["bundle_folder", "command_words", "config_files", "reading_of", "refuse_unknown", "study_settings"]
+__all__ = ["bundle_folder", "command_words", "reading_of", "refuse_unknown", "study_settings"]
 
 QUICK = {"max_epochs": 4, "val_interval": 2}
 """Settings of a study that only shows that all works."""
@@ -38,25 +38,6 @@ def bundle_folder(bundle: str) -> Path:
             )
         folder = found[bundle]
     return folder.resolve()
-
-
-def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Configs of a bundle by name.
-
-    Args:
-        folder: Of the bundle.
-        names: Of files in its ``configs/``.
-
-    Raises:
-        ConfigError: If there is no such file.
-    """
-    files = [folder / "configs" / name for name in names]
-    for file in files:
-        if not file.is_file():
-            known = sorted(one.stem for one in file.parent.glob("*.json") if one.stem != "metadata")
-            fix = did_you_mean(file.stem, known) or "name one of these"
-            raise ConfigError(f"{folder.name} has no recipe {file.stem}", expected=", ".join(known), fix=fix)
-    return files
 
 
 def study_settings(

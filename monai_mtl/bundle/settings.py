@@ -1,4 +1,4 @@
-"""The names of a bundle's settings, told apart from misspelt ones; needs neither torch nor MONAI."""
+"""A bundle's configs, and its settings told apart from misspelt ones; needs neither torch nor MONAI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,26 @@ from typing import Any
 
 from ..errors import ConfigError
 
-__all__ = ["check_settings", "did_you_mean", "merged"]
+__all__ = ["check_settings", "config_files", "did_you_mean", "merged"]
+
+
+def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Configs of a bundle by name.
+
+    Args:
+        folder: Of the bundle.
+        names: Of files in its ``configs/``.
+
+    Raises:
+        ConfigError: If there is no such file.
+    """
+    files = [folder / "configs" / name for name in names]
+    for file in files:
+        if not file.is_file():
+            known = sorted(one.stem for one in file.parent.glob("*.json") if one.stem != "metadata")
+            fix = did_you_mean(file.stem, known) or "name one of these"
+            raise ConfigError(f"{folder.name} has no recipe {file.stem}", expected=", ".join(known), fix=fix)
+    return files
 
 
 def merged(files: Sequence[Path]) -> dict[str, Any]:

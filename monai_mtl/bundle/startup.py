@@ -20,7 +20,7 @@ from .explain import explained
 from .root import option_values
 from .settings import check_settings
 
-__all__ = ["check_settings", "start"]
+__all__ = ["start"]
 
 RUN_OPTIONS = ("run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file")
 TRACKING_OPTIONS = ("output_dir", "tracking_uri", "experiment_name", "run_name", "save_execute_config")
