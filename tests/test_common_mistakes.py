@@ -15,7 +15,7 @@ import torch
 
 from monai_mtl import cli
 from monai_mtl.bundle.explain import explained
-from monai_mtl.bundle.run_folder import OccupiedFolder, logger
+from monai_mtl.bundle.occupied_folder import OccupiedFolder, logger
 from monai_mtl.errors import ConfigError, RunError
 
 from .conftest import ROOT
@@ -214,7 +214,7 @@ def test_where_a_disk_knows_no_locks_the_run_goes_on_and_says_so(tmp_path, caplo
     def no_locks(*args, **kwargs):
         raise NotImplementedError
 
-    monkeypatch.setattr("monai_mtl.bundle.run_folder.FileLock.acquire", no_locks)
+    monkeypatch.setattr("monai_mtl.bundle.occupied_folder.FileLock.acquire", no_locks)
     monkeypatch.setattr(logger, "propagate", True)
     with OccupiedFolder(tmp_path):
         assert "see that no other run writes to it" in caplog.text
