@@ -17,7 +17,7 @@ from monai.bundle import ConfigParser
 
 from ..errors import ConfigError
 from .explain import explained
-from .root import option_values
+from .root import is_plain_run, option_values
 from .settings import check_settings
 
 __all__ = ["start"]
@@ -37,7 +37,7 @@ def start(sizes: Mapping[str, Sequence[int] | int] | None = None, multiple: int 
     Raises:
         ConfigError: If an override names a setting that the config does not have, or a size does not fit.
     """
-    if "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
+    if is_plain_run():
         _prepare_command_line()
     for name, size in (sizes or {}).items():
         sides = [size] if isinstance(size, int) else list(size)
