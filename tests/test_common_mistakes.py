@@ -206,8 +206,22 @@ def test_two_runs_in_one_folder_at_a_time(desk, told):
         told(Mistake(Desk.train, 2, "another run is writing to", "choose another --output"), desk)
     with OccupiedFolder(desk.output, "fold_3"):
         told(Mistake(lambda d: d.crossval(folds=3), 2, "another run is writing to", "choose another --output"), desk)
+    with OccupiedFolder(desk.output):
+        told(Mistake(Desk.infer, 2, "another run is writing to", "choose another --output"), desk)
     assert not (desk.output / "fold_3").exists()
     assert list(desk.output.rglob(".*")) == []
+
+
+def test_a_folder_that_got_nothing_is_gone_when_it_is_left(tmp_path):
+    with OccupiedFolder(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / ".running").exists()
+    assert list(tmp_path.iterdir()) == []
+    with OccupiedFolder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "x").touch()
+    assert [one.name for one in tmp_path.rglob("*")] == ["a", "x"]
+    with OccupiedFolder(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").is_dir()
 
 
 def test_where_a_disk_knows_no_locks_the_run_goes_on_and_says_so(tmp_path, caplog, monkeypatch):
