@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .bundle.settings import check_settings, did_you_mean, merged
+from .bundle.settings import check_settings, config_files, did_you_mean, merged
 from .errors import ConfigError
 from .registry import find_bundles
 
-__all__ = ["bundle_folder", "command_words", "config_files", "reading_of", "refuse_unknown", "study_settings"]
+__all__ = ["bundle_folder", "command_words", "reading_of", "refuse_unknown", "study_settings"]
 
 QUICK = {"max_epochs": 4, "val_interval": 2}
 """Settings of a study that only shows that all works."""
+DECIDED = {
+    **dict.fromkeys(("ckpt_dir", "output_dir"), "name the folder of all runs with --output"),
+    "resume": "leave it out: a study goes on by itself",
+}
+BY_FOLD = dict.fromkeys(("fold", "named_split"), "say which with --folds, such as --folds 2")
+"""Settings that a study gives to each run itself, and what to do instead."""
 
 
 def bundle_folder(bundle: str) -> Path:
@@ -40,27 +46,13 @@ def bundle_folder(bundle: str) -> Path:
     return folder.resolve()
 
 
-def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Configs of a bundle by name.
-
-    Args:
-        folder: Of the bundle.
-        names: Of files in its ``configs/``.
-
-    Raises:
-        ConfigError: If there is no such file.
-    """
-    files = [folder / "configs" / name for name in names]
-    for file in files:
-        if not file.is_file():
-            known = sorted(one.stem for one in file.parent.glob("*.json") if one.stem != "metadata")
-            fix = did_you_mean(file.stem, known) or "name one of these"
-            raise ConfigError(f"{folder.name} has no recipe {file.stem}", expected=", ".join(known), fix=fix)
-    return files
-
-
 def study_settings(
-    folder: Path, data: str | None, recipe: str | None, quick: bool, settings: Mapping[str, Any]
+    folder: Path,
+    data: str | None,
+    recipe: str | None,
+    quick: bool,
+    settings: Mapping[str, Any],
+    by_fold: bool = False,
 ) -> tuple[list[str], dict[str, Any]]:
     """Overlays and settings of every run of a study.
 
@@ -70,10 +62,15 @@ def study_settings(
         recipe: Overlay of all runs, a name in the bundle's ``configs/``.
         quick: Whether the runs only show that all works.
         settings: Overrides of train.json.
+        by_fold: Whether each run has a fold of its own.
 
     Raises:
-        ConfigError: If there is no such recipe, or the config has no such setting.
+        ConfigError: If there is no such recipe, the config has no such setting, or the study decides it.
     """
+    decided = DECIDED | (BY_FOLD if by_fold else {})
+    for name in settings:
+        if name in decided:
+            raise ConfigError(f"a study takes no --{name}: it gives each run its own", fix=decided[name])
     logging.getLogger("monai_mtl").setLevel(logging.INFO)  # which run, which epoch, how long to go
     overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
     check_settings(merged(config_files(folder, ["train.json", *overlays])), settings)

@@ -5,7 +5,6 @@ Nothing leaves a site but weights and metrics. What each site does not label, it
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from .bundle.manifest import check_manifest
 from .bundle.opening import in_our_words
+from .bundle.settings import check_settings, config_files, merged
 from .errors import ConfigError
 
 __all__ = ["federated_average", "federated_client"]
@@ -28,7 +28,12 @@ OWNED = ("checkpoint", "initial_weights", "max_epochs", "resume", "schedule_epoc
 
 
 def federated_client(
-    bundle: PathLike, name: str, rounds: int, local_epochs: int = 1, recipe: Sequence[str] = (), **settings: Any
+    bundle: PathLike,
+    name: str,
+    rounds: int,
+    local_epochs: int = 1,
+    recipe: Sequence[str] | str = (),
+    **settings: Any,
 ) -> MonaiAlgo:
     """An initialised client, ready for ``train``, ``get_weights`` and ``evaluate``.
 
@@ -40,11 +45,12 @@ def federated_client(
         name: Of the site.
         rounds: How many rounds there will be.
         local_epochs: Epochs of a round.
-        recipe: Overlays on train.json, names in the bundle's ``configs/``.
+        recipe: Overlay on train.json, or several, names in the bundle's ``configs/``.
         **settings: Overrides of train.json, such as ``dataset_dir``, ``ckpt_dir`` and ``output_dir`` of the site.
 
     Raises:
-        ConfigError: If a setting is one that the federation decides, or a packed bundle is not what its manifest says.
+        ConfigError: If there is no such recipe or setting, a setting is one that the federation decides, or a packed
+            bundle is not what its manifest says.
     """
     if taken := sorted(set(settings) & set(OWNED)):
         raise ConfigError(
@@ -53,9 +59,12 @@ def federated_client(
         )
     root = Path(bundle).resolve()
     check_manifest(root)
-    files = ["configs/train.json", *(f"configs/{one}.json" for one in recipe)]
+    names = ["train.json", *(f"{one}.json" for one in ([recipe] if isinstance(recipe, str) else recipe))]
+    config = merged(config_files(root, names))
+    check_settings(config, settings)
+    files = [f"configs/{one}" for one in names]
     given = {"bundle_root": str(root), **settings}
-    if "schedule_epochs" in json.loads((root / "configs" / "train.json").read_text()):
+    if "schedule_epochs" in config:
         given["schedule_epochs"] = rounds * local_epochs
     client = MonaiAlgo(
         bundle_root=str(root),

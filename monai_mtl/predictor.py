@@ -18,6 +18,7 @@ from monai.utils import TraceKeys
 
 from .bundle.export import ExportedNetwork, find_export
 from .bundle.export.record import network_settings
+from .bundle.occupied_folder import OccupiedFolder
 from .bundle.opening import component, open_bundle, start_handlers
 from .data import list_images
 from .errors import ConfigError, MonaiMtlError, own_error
@@ -126,19 +127,21 @@ class Predictor:
         Raises:
             MissingError: If there is no such file or folder.
             DataError: If a folder holds no image.
+            ConfigError: If another run is writing to the folder.
             RunError: If no image could be used.
         """
         cases = list_images(images)
         self.dataset.data, faults = cases, {}
         self._writer.output_dir = Path(output_dir)
-        self._writer.begin()
-        with ThreadPoolExecutor(self.readers) as reading, ThreadPoolExecutor(1) as writing:
-            prepared = _ahead(reading, self._prepare, cases, self.readers + 1)
-            for case, found in _ahead(writing, self._write, map(self._answer, prepared), WRITES_WAITING):
-                if isinstance(found, MonaiMtlError):
-                    faults[case["case_id"]] = found
-        self.dataset.faults = faults
-        summary = self._writer.finish()
+        with OccupiedFolder(output_dir):
+            self._writer.begin()
+            with ThreadPoolExecutor(self.readers) as reading, ThreadPoolExecutor(1) as writing:
+                prepared = _ahead(reading, self._prepare, cases, self.readers + 1)
+                for case, found in _ahead(writing, self._write, map(self._answer, prepared), WRITES_WAITING):
+                    if isinstance(found, MonaiMtlError):
+                        faults[case["case_id"]] = found
+            self.dataset.faults = faults
+            summary = self._writer.finish()
         if not summary["results"]:
             raise self._writer.failure()
         if summary["failed"]:

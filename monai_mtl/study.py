@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .bundle.run_folder import OccupiedFolder
+from .bundle.occupied_folder import OccupiedFolder
 from .bundle.running import run_configs
 from .errors import ConfigError
 from .metrics import CaseTable

@@ -34,6 +34,7 @@ from monai.transforms import Compose, CropForegroundd, LoadImaged, Resized, Tran
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from ratios import median_ratio
 
 from monai_mtl.data import MedicalReader
 from monai_mtl.engines import bf16_units
@@ -131,16 +132,13 @@ def compare(theirs: Step, ours: Step, tolerance: float, rounds: int) -> dict[str
             start = time.perf_counter()
             (theirs, ours)[which]()
             seconds[which].append(time.perf_counter() - start)
-    ratios = sorted(a / b for a, b in zip(*seconds, strict=True))
     medians = [statistics.median(values) for values in seconds]
     return {
         "rounds": rounds,
         "theirs_s": medians[0],
         "ours_s": medians[1],
         "ratio_of_medians": medians[0] / medians[1],
-        "median_ratio": statistics.median(ratios),
-        "lower_quartile": ratios[len(ratios) // 4],
-        "upper_quartile": ratios[-1 - len(ratios) // 4],
+        **median_ratio(*seconds),
         "difference": difference,
     }
 

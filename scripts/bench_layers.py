@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from ratios import median_ratio
 from torch import Tensor, nn
 
 from monai_mtl.layers import DeformConv2d
@@ -60,11 +61,6 @@ def _in_turns(forms: dict[str, Callable[[Tensor], Tensor]], image: Tensor, round
             seconds[name].append((time.perf_counter() - start) / CALLS)
     rows = {}
     for name, values in seconds.items():
-        ratios = sorted(one / plain for one, plain in zip(values, seconds["plain"], strict=True))
-        rows[name] = {
-            "median_s": statistics.median(values),
-            "times_plain": statistics.median(ratios),
-            "lower_quartile": ratios[len(ratios) // 4],
-            "upper_quartile": ratios[-1 - len(ratios) // 4],
-        }
+        ratio = median_ratio(values, seconds["plain"])
+        rows[name] = {"median_s": statistics.median(values), "times_plain": ratio.pop("median_ratio"), **ratio}
     return {"forms": rows}

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import torch
+from ratios import median_ratio
 
 __all__ = ["Run", "Way", "in_turns"]
 
@@ -63,13 +64,6 @@ def _serve(turns: Connection, way: Way, threads: int) -> None:
 
 def _rows(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     base = next(iter(seconds.values()))
-    rows = {}
-    for name, values in seconds.items():
-        ratios = sorted(one / other for one, other in zip(base, values, strict=True))
-        rows[name] = {
-            "median_s": statistics.median(values),
-            "median_ratio": statistics.median(ratios),
-            "lower_quartile": ratios[len(ratios) // 4],
-            "upper_quartile": ratios[-1 - len(ratios) // 4],
-        }
-    return rows
+    return {
+        name: {"median_s": statistics.median(values), **median_ratio(base, values)} for name, values in seconds.items()
+    }

@@ -165,17 +165,17 @@ def _evaluate(bundle: str, data: str, recipe: str | Sequence[str], scratch: Path
     if "clean" not in results["tables"]:
         return results
     table = CaseTable.from_rows(scores)
-    constant = _constant_scores(flow, scores)
+    constant = CaseTable.from_rows(_constant_rows(flow, scores))
     measures = {"dice_lesion": CLEAN["dice_lesion"]}
     results["constant_mask"] = {
-        "dice_lesion": float(np.nanmean([r["dice"] for r in constant])),
-        "difference": paired_difference(CaseTable.from_rows([r["row"] for r in constant]), table, measures),
+        "dice_lesion": CLEAN["dice_lesion"].compute(constant).value,
+        "difference": paired_difference(constant, table, measures),
     }
     results["calibration"] = calibration_bins(table)
     return results
 
 
-def _constant_scores(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
+def _constant_rows(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
     """The test cases as the best constant mask of the training cases answers them."""
     prepare = flow.parser.get_parsed_content("validate#preprocessing")
     sections = flow.parser.get_parsed_content("datalist")
@@ -190,12 +190,9 @@ def _constant_scores(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
     for case in sections["test"]:
         mask, name = truth(case), case["case_id"]
         one = score_case(name, patients[name], mask, constant, constant.astype(np.float32), 0.0, math.nan)
-        row = one.to_json() | {"patient_id": patients[name]}
-        total = int(mask.sum()) + int(constant.sum())
-        dice = 2 * int((mask & constant).sum()) / total if mask.any() else math.nan
-        found.append({"row": row, "dice": dice})
+        found.append(one.to_json() | {"patient_id": patients[name]})
     order = {row["case_id"]: i for i, row in enumerate(scores)}
-    return sorted(found, key=lambda one: order[one["row"]["case_id"]])
+    return sorted(found, key=lambda row: order[row["case_id"]])
 
 
 def _failures(results: dict[str, Any], scratch: Path) -> Image.Image:

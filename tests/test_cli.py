@@ -345,6 +345,21 @@ def small_run(bundle, tmp_path, capsys) -> tuple[Path, list[str], str]:
 
 
 @every_bundle
+def test_an_unknown_metric_is_told_before_the_first_step(bundle, tmp_path, capsys):
+    handlers = json.loads((bundle.folder / "configs" / "train.json").read_text())["validate"]["handlers"]
+    (at, *_) = [i for i, one in enumerate(handlers) if one["_target_"].endswith(".SaveBest")]
+    data = write_datalist(tmp_path / "data", patients=15, sections=False)
+    settings = {**tiny(bundle.folder, "train"), "device": "cpu", f"validate#handlers#{at}#metric": "val_cls_acuracy"}
+    words = [bundle.name, "--data", data, "--output", tmp_path / "run", *as_words(settings)]
+    code, _, err = run(capsys, "train", *words, "--max_epochs", "2", "--val_interval", "2")
+    assert code == 2
+    assert "error: there is no metric 'val_cls_acuracy' by which to keep model.pt" in err
+    assert "expected: val_seg_" in err
+    assert "fix: did you mean val_cls_accuracy?" in err
+    assert not (tmp_path / "run").exists()
+
+
+@every_bundle
 def test_a_training_and_its_evaluation_show_the_plain_command_first(bundle, small_run, capsys):
     folder, words, out = small_run
     first = shlex.split(out.splitlines()[0].removeprefix("$ "))

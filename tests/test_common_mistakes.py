@@ -15,7 +15,7 @@ import torch
 
 from monai_mtl import cli
 from monai_mtl.bundle.explain import explained
-from monai_mtl.bundle.run_folder import OccupiedFolder, logger
+from monai_mtl.bundle.occupied_folder import OccupiedFolder, logger
 from monai_mtl.errors import ConfigError, RunError
 
 from .conftest import ROOT
@@ -94,6 +94,9 @@ MISTAKES = {
     "a folder that is no bundle": Mistake(lambda d: d.crossval(bundle=d.data), 2, "there is no bundle", "name one"),
     "output below a file, training": Mistake(lambda d: d.train(output=d.file), 2, "a_file/models", "name a folder"),
     "output below a file": Mistake(lambda d: d.infer(output=d.file / "x"), 2, "a_file/x", "name a folder"),
+    "a name that is too long": Mistake(
+        lambda d: d.train(data=d.folder / ("x" * 300)), 2, "cannot open", "give it a shorter name"
+    ),
     "half of the weights": Mistake(
         lambda d: d.infer(weights=d.spoilt(lambda b: b[: len(b) // 2])),
         2,
@@ -203,18 +206,60 @@ def test_two_runs_in_one_folder_at_a_time(desk, told):
         told(Mistake(Desk.train, 2, "another run is writing to", "choose another --output"), desk)
     with OccupiedFolder(desk.output, "fold_3"):
         told(Mistake(lambda d: d.crossval(folds=3), 2, "another run is writing to", "choose another --output"), desk)
+    with OccupiedFolder(desk.output):
+        told(Mistake(Desk.infer, 2, "another run is writing to", "choose another --output"), desk)
     assert not (desk.output / "fold_3").exists()
     assert list(desk.output.rglob(".*")) == []
+
+
+def test_a_folder_that_got_nothing_is_gone_when_it_is_left(tmp_path):
+    with OccupiedFolder(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / ".running").exists()
+    assert list(tmp_path.iterdir()) == []
+    with OccupiedFolder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "x").touch()
+    assert [one.name for one in tmp_path.rglob("*")] == ["a", "x"]
+    with OccupiedFolder(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").is_dir()
 
 
 def test_where_a_disk_knows_no_locks_the_run_goes_on_and_says_so(tmp_path, caplog, monkeypatch):
     def no_locks(*args, **kwargs):
         raise NotImplementedError
 
-    monkeypatch.setattr("monai_mtl.bundle.run_folder.FileLock.acquire", no_locks)
+    monkeypatch.setattr("monai_mtl.bundle.occupied_folder.FileLock.acquire", no_locks)
     monkeypatch.setattr(logger, "propagate", True)
     with OccupiedFolder(tmp_path):
         assert "see that no other run writes to it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("locked", "what", "fix"),
+    [
+        ("images/x.png", "cannot read {}/images/x.png: ", "ask for the right to read it"),
+        ("images", "cannot open {}/images/x.png: ", "ask for the right to enter its folder"),
+        ("", "cannot write {}/images/x.png: ", "name a folder that you may write to"),
+    ],
+)
+def test_without_permission_it_is_told_what_could_not_be_done(tmp_path, monkeypatch, locked, what, fix):
+    """Whoever runs the tests may be allowed everything: the calls answer as they do to others."""
+    file = tmp_path / "images" / "x.png"
+    (tmp_path / "images").mkdir()
+    if locked == "images/x.png":
+        file.write_bytes(b"")
+    monkeypatch.setattr(os, "access", lambda path, mode: not locked or Path(path) != tmp_path / locked)
+    for number in (errno.EACCES, errno.EPERM):
+        found = explained(OSError(number, os.strerror(number), str(file)))
+        assert found.what == what.format(tmp_path) + os.strerror(number)
+        assert fix in found.fix
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    with pytest.raises(IsADirectoryError) as raised:
+        tmp_path.read_bytes()
+    found = explained(raised.value)
+    assert (found.what, found.fix) == (f"cannot open {tmp_path}: Is a directory", "name a file, and no folder")
 
 
 def test_what_may_be_a_fault_of_the_program_is_not_explained_away():

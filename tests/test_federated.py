@@ -85,7 +85,7 @@ def test_two_sites_with_different_labels_learn_together(bundle, tmp_path):
 def test_the_rate_follows_all_rounds_and_not_each(tmp_path):
     (bundle,) = [one for one in BUNDLES if one.name == "acsnet_busi"]
     site(tmp_path / "masks", "cls")
-    one = client(bundle, tmp_path, "masks", unlabelled_tasks=["cls"], learning_rate=0.01)
+    one = client(bundle, tmp_path, "masks", unlabelled_tasks=["cls"], learning_rate=0.01, recipe="demo")
     weights = {name: value.clone() for name, value in one.trainer.network.state_dict().items()}
     for done in (1, 2):
         one.train(exchanged(weights))
@@ -97,6 +97,13 @@ def test_what_a_client_cannot_have_is_refused(tmp_path):
     bundle = BUNDLES[0]
     with pytest.raises(ConfigError, match="takes no checkpoint, resume"):
         federated_client(bundle.folder, "x", rounds=1, resume=True, checkpoint="model.pt")
+    with pytest.raises(ConfigError, match="no setting 'batchsize'") as refused:
+        client(bundle, tmp_path, "classes", batchsize=2)
+    assert refused.value.fix == "did you mean batch_size?"
+    for recipe in ("demmo", ["demmo"]):
+        with pytest.raises(ConfigError, match="has no recipe demmo") as refused:
+            client(bundle, tmp_path, "classes", recipe=recipe)
+        assert refused.value.fix == "did you mean demo?"
     site(tmp_path / "classes", "seg")
     with pytest.raises(DataError, match="no training case has a label_seg"):
         client(bundle, tmp_path, "classes")

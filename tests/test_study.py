@@ -204,6 +204,27 @@ def test_a_setting_that_does_not_exist_is_refused(bundle, verb, capsys, tmp_path
 
 
 @every_bundle
+@pytest.mark.parametrize(
+    ("verb", "setting", "fix"),
+    [
+        ("crossval", "fold", "say which with --folds"),
+        ("crossval", "named_split", "say which with --folds"),
+        ("crossval", "resume", "leave it out"),
+        ("ablate", "ckpt_dir", "with --output"),
+        ("ablate", "output_dir", "with --output"),
+    ],
+)
+def test_what_a_study_decides_is_no_setting(bundle, verb, setting, fix, capsys, tmp_path):
+    with pytest.raises(SystemExit) as left:
+        main([verb, bundle.name, f"--{setting}", "1", "--quick", "--output", str(tmp_path / "out")])
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert f"error: a study takes no --{setting}: " in told
+    assert fix in told
+    assert not (tmp_path / "out").exists()
+
+
+@every_bundle
 def test_the_command_performs_the_runs_and_tells_where_the_table_is(bundle, monkeypatch, capsys, tmp_path):
     asked, table = [], cases() if "clean" in measure_sets(bundle.folder) else cases_of_classes()
     monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append(run), table)[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import re
 import traceback
 from collections.abc import Iterator
@@ -15,12 +16,16 @@ from .settings import did_you_mean
 __all__ = ["explained", "fix_of"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+DENIED = (errno.EACCES, errno.EPERM)
 REFUSED = {
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a folder that you may write to"),
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "name a folder, and no file, to write to"),
+    **dict.fromkeys((*DENIED, errno.EROFS), "name a folder that you may write to"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "name a folder, and no file"),
+    errno.EISDIR: "name a file, and no folder",
     errno.ENAMETOOLONG: "give it a shorter name",
 }
 """What to do about what the system refuses, by its number."""
+EITHER = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+"""Refused to those who read as to those who write."""
 SPACE = "free some space, or name a folder on another disk; a file of before is as it was"
 NO_SUCH = re.compile(r"Cannot locate class or function path: '([\w.]+)'")
 NOT_MADE = re.compile(r"Failed to instantiate component '([\w.]+)'")
@@ -41,8 +46,8 @@ def explained(error: BaseException) -> MonaiMtlError | None:
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in (*FULL, *REFUSED):
             kind = RunError if cause.errno in FULL else ConfigError
-            name = f"cannot write {cause.filename}" if cause.filename else "cannot write a file"
-            return kind(f"{name}: {cause.strerror}", fix=fix_of(cause))
+            deed, fix = _deed(cause)
+            return kind(f"cannot {deed} {cause.filename or 'a file'}: {cause.strerror}", fix=fix)
         if isinstance(cause, ModuleNotFoundError) and (found := NO_SUCH.search(str(cause))):
             return _no_such(found.group(1))
         made = NOT_MADE.search(str(cause))
@@ -56,6 +61,18 @@ def fix_of(error: BaseException) -> str:
     """What to do about a file that cannot be written."""
     number = error.errno if isinstance(error, OSError) else None
     return REFUSED.get(number, SPACE) if number is not None else SPACE
+
+
+def _deed(error: OSError) -> tuple[str, str]:
+    """What could not be done to a file, which the system does not tell, and what to do about it."""
+    path = Path(str(error.filename))
+    if error.errno in EITHER:
+        return "open", fix_of(error)
+    if error.errno in DENIED and os.path.lexists(path) and not os.access(path, os.R_OK):
+        return "read", "ask for the right to read it, or name another"
+    if error.errno in DENIED and not os.access(next(one for one in path.parents if os.path.lexists(one)), os.X_OK):
+        return "open", "ask for the right to enter its folder, or name another"
+    return "write", fix_of(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

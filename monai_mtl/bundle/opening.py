@@ -13,7 +13,7 @@ from monai.config import PathLike
 
 from ..errors import MissingError, own_error
 from .manifest import check_manifest
-from .startup import check_settings
+from .settings import check_settings, config_files, merged
 
 __all__ = ["component", "in_our_words", "open_bundle", "start_handlers"]
 
@@ -33,21 +33,19 @@ def open_bundle(
         The parser, which makes each component when it is asked for.
 
     Raises:
-        MissingError: If the folder holds no such configs.
-        ConfigError: If an override names a setting that the config does not have, or a packed bundle is not what its
-            manifest says.
+        MissingError: If the folder holds no such config.
+        ConfigError: If it holds no such overlay, an override names a setting that the config does not have, or a packed
+            bundle is not what its manifest says.
     """
     if retrained := check_manifest(Path(bundle)):
         logging.getLogger("monai_mtl").info("retrained since the bundle was packed: %s", ", ".join(retrained))
     folder = Path(bundle).resolve() / "configs"
-    files = [folder / name for name in configs]
-    missing = [file for file in files if not file.is_file()]
-    if missing:
-        raise MissingError(f"{bundle} is no bundle", missing, fix="give the folder of a bundle")
-    names = [str(file) for file in files]
-    check_settings(ConfigParser.load_config_files(names), settings)
+    if not (folder / configs[0]).is_file():
+        raise MissingError(f"{bundle} is no bundle", [folder / configs[0]], fix="give the folder of a bundle")
+    files = config_files(folder.parent, configs)
+    check_settings(merged(files), settings)
     flow = ConfigWorkflow(
-        names,
+        [str(file) for file in files],
         meta_file=str(folder / "metadata.json"),
         logging_file=False,
         workflow_type=kind,

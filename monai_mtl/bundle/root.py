@@ -1,4 +1,4 @@
-"""Where the bundle that a config belongs to lies."""
+"""Where the bundle that a config belongs to lies, and the command line of MONAI that tells it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import MissingError
 
-__all__ = ["bundle_root", "option_values"]
+__all__ = ["bundle_root", "is_plain_run", "option_values"]
 
 
 def bundle_root(name: str) -> str:
@@ -38,6 +38,11 @@ def bundle_root(name: str) -> str:
         expected="a folder that holds configs/metadata.json",
         fix="run from the repository root or from the bundle's folder, or add --bundle_root FOLDER",
     )
+
+
+def is_plain_run() -> bool:
+    """Whether this process is ``python -m monai.bundle run``."""
+    return "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]
 
 
 def option_values(name: str) -> list[str]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
+from .root import is_plain_run
+
 __all__ = ["noting", "plain_command", "run_configs", "running_command", "short_path", "shown"]
 
 PLAIN = ("python", "-m", "monai.bundle", "run")
@@ -77,9 +79,7 @@ def run_configs(files: Sequence[Path], settings: Mapping[str, Any], own_logging:
 
 def running_command() -> list[str] | None:
     """Words of the command that this process runs or stands for; None in a program of another kind."""
-    if _noted.get() is None and "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
-        return [*PLAIN, *sys.argv[2:]]
-    return _noted.get()
+    return [*PLAIN, *sys.argv[2:]] if _noted.get() is None and is_plain_run() else _noted.get()
 
 
 def short_path(path: Path) -> str:

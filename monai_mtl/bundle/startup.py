@@ -17,10 +17,10 @@ from monai.bundle import ConfigParser
 
 from ..errors import ConfigError
 from .explain import explained
-from .root import option_values
+from .root import is_plain_run, option_values
 from .settings import check_settings
 
-__all__ = ["check_settings", "start"]
+__all__ = ["start"]
 
 RUN_OPTIONS = ("run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file")
 TRACKING_OPTIONS = ("output_dir", "tracking_uri", "experiment_name", "run_name", "save_execute_config")
@@ -37,7 +37,7 @@ def start(sizes: Mapping[str, Sequence[int] | int] | None = None, multiple: int 
     Raises:
         ConfigError: If an override names a setting that the config does not have, or a size does not fit.
     """
-    if "monai" in sys.argv[0] and sys.argv[1:2] == ["run"]:
+    if is_plain_run():
         _prepare_command_line()
     for name, size in (sizes or {}).items():
         sides = [size] if isinstance(size, int) else list(size)

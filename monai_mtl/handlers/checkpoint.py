@@ -16,6 +16,7 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Events
+from ignite.metrics import Metric
 from monai.config import PathLike
 from monai.engines import Workflow
 from torch import nn
@@ -106,9 +107,6 @@ class SaveBest:
         metric: Name of the metric, larger being better; ``None`` is the evaluator's key metric.
         settings: What :class:`WeightsLoader` compares, such as the image size.
         fallback: Name of another metric.
-
-    Raises:
-        ConfigError: At the first validation, if there is no such metric.
     """
 
     def __init__(
@@ -123,17 +121,22 @@ class SaveBest:
         self.fallback = fallback
 
     def attach(self, engine: Workflow) -> None:
-        """Follow an evaluator, whose state remembers what was best."""
+        """Follow an evaluator, whose state remembers what was best.
+
+        Raises:
+            ConfigError: If it computes no such metric.
+        """
+        known = _metrics_of(engine)
+        for wanted in (self.metric, self.fallback):
+            if wanted is not None and wanted not in known:
+                fix = did_you_mean(wanted, known) or "name one of these"
+                what = f"there is no metric '{wanted}' by which to keep {self.path.name}"
+                raise ConfigError(what, expected=", ".join(known), fix=fix)
         engine.add_event_handler(Events.COMPLETED, self._save)
 
     def _save(self, engine: Workflow) -> None:
         metrics = engine.state.metrics
         name = self.metric or engine.state.key_metric_name
-        for wanted in (name, self.fallback):
-            if wanted and wanted not in metrics:
-                fix = did_you_mean(wanted, metrics) or "name one of these"
-                what = f"there is no metric '{wanted}' by which to keep {self.path.name}"
-                raise ConfigError(what, expected=", ".join(metrics), fix=fix)
         second = float(metrics[self.fallback]) if self.fallback else math.nan
         scores = [float(metrics[name]), second]
         if self.fallback and math.isnan(scores[0]):
@@ -142,6 +145,12 @@ class SaveBest:
         if _at_least(scores, best):
             write_checkpoint(self.path, {"model": self.network}, self.settings)
             best_saved(engine)[self.path.name] = scores
+
+
+def _metrics_of(engine: Workflow) -> list[str]:
+    """Names of the metrics that an evaluator will compute, which ignite keeps with its handlers alone."""
+    handlers = engine._event_handlers.get(Events.EPOCH_COMPLETED, [])
+    return [args[-1] for handler, args, _ in handlers if isinstance(getattr(handler, "__self__", None), Metric)]
 
 
 def best_saved(engine: Workflow) -> dict[str, list[float]]:

@@ -14,6 +14,7 @@ from monai.engines import Workflow
 from PIL import Image
 from tqdm import tqdm
 
+from ..bundle.occupied_folder import OccupiedFolder
 from ..data.dataset import TolerantDataset
 from ..data.reader import MedicalReader
 from ..errors import MonaiMtlError, RunError
@@ -39,10 +40,11 @@ class PredictionWriter:
     ``x_sr.dcm``, as ``dicom`` says; with an explanation also ``x_explain.png``; for the run ``results.json``,
     ``overview.png``, ``report.html`` and ``report.json``. Reads ``pred`` ``(W, H)``, ``probability`` ``(1, W, H)``,
     ``result`` and, where it is there, ``explanation`` ``(1, W, H)`` of each case.
-    It follows an engine, or is called by a program: :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
+    It follows an engine, while a second run into the same folder is refused; or is called by a program:
+    :meth:`begin`, :meth:`write` for each case, :meth:`finish`.
 
     Args:
-        output_dir: Folder to write to; made when the first case is done.
+        output_dir: Folder to write to.
         dataset: The cases, with the faults of those that could not be read.
         weights: Weights file, named by its digest in every JSON.
         bundle: Name of the bundle.
@@ -74,12 +76,16 @@ class PredictionWriter:
         self._dicom = DicomFiles(dicom, coded_concepts)
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
+        self._folder = OccupiedFolder(self.output_dir)
 
     def attach(self, engine: Workflow) -> None:
         """Follow an evaluator."""
+        engine.add_event_handler(Events.STARTED, self._folder.take)
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
         engine.add_event_handler(Events.COMPLETED, self._finish)
+        engine.add_event_handler(Events.COMPLETED, self._folder.leave)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._stopped)
 
     def _start(self, engine: Workflow) -> None:
         self.page.device = str(engine.state.device)
@@ -96,6 +102,10 @@ class PredictionWriter:
         summary = self.finish()
         if summary["failed"]:
             raise self.failure()
+
+    def _stopped(self, error: BaseException) -> None:
+        self._folder.leave()
+        raise error
 
     def begin(self) -> None:
         """Start a run over the data set.

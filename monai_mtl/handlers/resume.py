@@ -13,7 +13,7 @@ from ignite.engine import Events
 from monai.config import PathLike
 from monai.engines import Workflow
 
-from ..bundle.run_folder import OccupiedFolder
+from ..bundle.occupied_folder import OccupiedFolder
 from ..bundle.weights import read_tensors
 from ..errors import ConfigError
 from .checkpoint import best_saved, write_checkpoint

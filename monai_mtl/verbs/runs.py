@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle.running import plain_command, run_configs, shown
-from ..bundle.settings import check_settings, merged
-from ..cli_settings import bundle_folder, config_files
+from ..bundle.settings import check_settings, config_files, merged
+from ..cli_settings import bundle_folder
 
 __all__ = ["demo", "evaluate", "train"]
 

@@ -46,6 +46,9 @@ def crossval(
 
     Returns:
         Exit code.
+
+    Raises:
+        ConfigError: If there is no such bundle, recipe, ablation, fold or setting, or the study decides a setting.
     """
     with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
         from ..outputs.study_table import fold_table, variant_table, write_study
@@ -53,7 +56,7 @@ def crossval(
         from ..study_processes import gpus, perform_all
 
     folder = bundle_folder(bundle)
-    overlays, given = study_settings(folder, data, recipe, quick, settings)
+    overlays, given = study_settings(folder, data, recipe, quick, settings, by_fold=True)
     place = Path(output) if output else folder / "eval" / "crossval"
     chosen = [folds] if isinstance(folds, int) else list(folds)
     names = [ablations] if isinstance(ablations, str) else list(ablations)
@@ -98,6 +101,10 @@ def ablate(
 
     Returns:
         Exit code.
+
+    Raises:
+        ConfigError: If there is no such bundle, recipe or setting, the study decides a setting, or the bundle has no
+            ablations.
     """
     with redirect_stdout(sys.stderr if json else sys.stdout):  # MONAI logs to what is stdout when it is imported
         from ..outputs.study_table import variant_table, write_study

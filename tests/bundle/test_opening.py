@@ -49,8 +49,11 @@ def test_faults_of_ours_come_without_their_wrapping(bundle):
 
 def test_what_is_no_bundle_is_refused(bundle):
     with pytest.raises(MissingError, match="is no bundle") as raised:
-        open_bundle(bundle, ["one.json", "two.json"], {})
+        open_bundle(bundle, ["two.json", "one.json"], {})
     assert raised.value.where == [str(bundle / "configs" / "two.json")]
+    with pytest.raises(ConfigError, match="has no recipe on") as misspelt:
+        open_bundle(bundle, ["one.json", "on.json"], {})
+    assert misspelt.value.fix == "did you mean one?"
     with pytest.raises(ConfigError, match="did you mean scale"):
         open_bundle(bundle, ["one.json"], {"scales": 3})
 

@@ -9,6 +9,7 @@ import pytest
 
 from monai_mtl.bundle import startup
 from monai_mtl.bundle.root import bundle_root, option_values
+from monai_mtl.bundle.settings import check_settings
 from monai_mtl.errors import ConfigError, DataError, MissingError, RunError
 
 CONFIG = {
@@ -66,7 +67,7 @@ def test_options_may_hold_unquoted_lists(monkeypatch):
     ["max_epochs", "image_size#0", "train#trainer#amp", "train::handlers::0", "network_def#dropout", "max_epochs#x"],
 )
 def test_known_settings_pass(name):
-    assert startup.check_settings(CONFIG, [name]) is None
+    assert check_settings(CONFIG, [name]) is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_known_settings_pass(name):
 )
 def test_unknown_settings_are_refused_with_the_nearest_known_one(name, fix):
     with pytest.raises(ConfigError, match="there is no setting") as raised:
-        startup.check_settings(CONFIG, [name])
+        check_settings(CONFIG, [name])
     assert raised.value.fix == fix
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 
@@ -29,17 +30,58 @@ def test_configs_are_merged_as_monai_merges_them(files):
     assert merged(files) == ConfigParser.load_config_files([str(file) for file in files])
 
 
-def test_a_broken_overlay_is_named(tmp_path):
-    base, overlay = tmp_path / "train.json", tmp_path / "mine.json"
-    base.write_text('{"train": {"amp": true}, "steps": [1, 2]}')
-    overlay.write_text('{"steps#1": 3, "train::amp": false}')
-    assert merged([base, overlay]) == {"train": {"amp": False}, "steps": [1, 3]}
-    overlay.write_text('{"trian#amp": false}')
-    with pytest.raises(ConfigError, match=r"mine\.json: there is no 'trian'"):
-        merged([base, overlay])
-    overlay.write_text("{")
-    with pytest.raises(ConfigError, match="holds no JSON"):
-        merged([base, overlay])
+BASE = {"train": {"amp": True, "loss": {"weights": [1, 2]}, "rate": 0.1}, "steps": [1, {"k": 2}]}
+
+
+def overlaid(folder, text):
+    """Files of a base and an overlay."""
+    files = [folder / "train.json", folder / "mine.json"]
+    for file, content in zip(files, (json.dumps(BASE), text), strict=True):
+        file.write_text(content)
+    return files
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"steps#0": 3, "train::amp": False},
+        {"+train": {"amp": False, "new": 1}, "+steps": [4]},
+        {"+train#loss#weights": [3], "+steps#1": {"l": 3}},
+        {"train#loss": {"a": 1}, "+train#loss": {"b": 2}, "mine": 1},
+    ],
+)
+def test_what_an_overlay_sets_and_adds_to_is_what_monai_makes_of_it(tmp_path, overlay):
+    files = overlaid(tmp_path, json.dumps(overlay))
+    assert merged(files) == ConfigParser.load_config_files([str(file) for file in files]) != BASE
+
+
+def test_an_overlay_may_add_what_is_not_there(tmp_path):
+    files = overlaid(tmp_path, '{"+mine": [1]}')
+    with pytest.warns(UserWarning, match="copying instead"):
+        assert merged(files) == ConfigParser.load_config_files([str(file) for file in files]) == {**BASE, "mine": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "fix"),
+    [
+        ("{", r"mine\.json holds no JSON", "correct it"),
+        ("[1]", r"mine\.json is no config: it holds a list", "correct it"),
+        ('{"trian#amp": false}', r"mine\.json: there is no 'trian' for trian#amp", "did you mean train?"),
+        ('{"train#los#weights": []}', "there is no 'los'", "did you mean loss?"),
+        ('{"train#rate#x": 1}', "there is no 'x'", "correct the name"),
+        ('{"train#rate#x#y": 1}', "there is no 'x'", "correct the name"),
+        ('{"steps#2": 1}', "there is no '2'", "correct the name"),
+        ('{"steps#first": 1}', "there is no 'first'", "correct the name"),
+        ('{"steps#first#k": 1}', "there is no 'first'", "correct the name"),
+        ('{"+trian#loss": {}}', r"there is no 'trian' for \+trian#loss", "did you mean train?"),
+        ('{"+steps": {"a": 1}}', r"mine\.json: \+steps adds a dict to a list", "write steps to replace"),
+        ('{"+train#rate": [1]}', "adds a list to a float", "write train#rate to replace"),
+    ],
+)
+def test_a_broken_overlay_is_named(tmp_path, text, what, fix):
+    with pytest.raises(ConfigError, match=what) as refused:
+        merged(overlaid(tmp_path, text))
+    assert fix in refused.value.fix
 
 
 VALUES = {

@@ -8,6 +8,7 @@ import sys
 
 from monai_mtl.registry import find_bundles
 
+from ..commands import load_script
 from ..conftest import ROOT
 from ..every_bundle import every_bundle
 
@@ -21,6 +22,11 @@ def test_the_page_is_what_the_json_gives():
         [sys.executable, "-c", code], input=content, cwd=ROOT / "scripts", capture_output=True, text=True, timeout=120
     )
     assert done.stdout == (DOCS / "benchmarks.md").read_text(), done.stderr
+
+
+def test_a_ratio_is_that_of_the_same_round():
+    found = load_script("ratios").median_ratio([1, 20, 3, 40, 5], [1, 10, 1, 10, 1])
+    assert found == {"median_ratio": 3, "lower_quartile": 2, "upper_quartile": 4}
 
 
 def test_every_measurement_is_of_something_that_exists_and_says_where():

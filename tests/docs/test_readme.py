@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from monai_mtl.bundle.startup import check_settings
+from monai_mtl.bundle.settings import check_settings
 from monai_mtl.cli import SAME, VERBS
 from monai_mtl.registry import find_bundles
 

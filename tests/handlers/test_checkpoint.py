@@ -10,6 +10,7 @@ import signal
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from ignite.metrics import Average
 from torch import nn
 
 from monai_mtl.errors import ConfigError, MissingError, RunError
@@ -29,6 +30,13 @@ def load_into(path, net, **options) -> None:
     engine.run([0])
 
 
+def evaluator(*metrics: str) -> Engine:
+    engine = Engine(lambda *_: None)
+    for name in metrics:
+        Average().attach(engine, name)
+    return engine
+
+
 def test_weights_come_back(tmp_path):
     write_checkpoint(tmp_path / "new" / "w.pt", {"model": network(3.0)})
     net = network()
@@ -41,8 +49,7 @@ def test_weights_come_back(tmp_path):
 
 def test_best_weights_follow_the_metric_and_nan_never_wins(tmp_path):
     net = network()
-    engine = Engine(lambda *_: None)
-    engine.state.metrics = {}
+    engine = evaluator("dice", "auc")
     SaveBest(tmp_path / "best.pt", net, metric="dice").attach(engine)
     saved = []
     for step, value in enumerate([math.nan, math.nan, 0.2, 0.5, math.nan, 0.5, 0.4]):
@@ -53,10 +60,18 @@ def test_best_weights_follow_the_metric_and_nan_never_wins(tmp_path):
     assert saved == [0, 1, 2, 3, 3, 5, 5]
 
 
+@pytest.mark.parametrize("option", ["metric", "fallback"])
+def test_a_metric_that_nobody_computes_is_refused_at_once(tmp_path, option):
+    with pytest.raises(ConfigError, match=r"no metric 'dise' by which to keep best\.pt") as refused:
+        SaveBest(tmp_path / "best.pt", network(), **{option: "dise"}).attach(evaluator("auc", "dice"))
+    assert (refused.value.expected, refused.value.fix) == ("auc, dice", "did you mean dice?")
+    with pytest.raises(ConfigError, match="no metric 'x'"):
+        SaveBest(tmp_path / "best.pt", network(), **{option: "x"}).attach(evaluator())
+
+
 def test_while_the_metric_is_nan_the_fallback_chooses(tmp_path):
     net = network()
-    engine = Engine(lambda *_: None)
-    engine.state.metrics = {}
+    engine = evaluator("dice", "auc")
     SaveBest(tmp_path / "best.pt", net, metric="dice", fallback="auc").attach(engine)
     saved = []
     nan = math.nan

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from ignite.engine import Engine, State
+from ignite.engine import Engine, Events, State
 from monai.data import MetaTensor
 from PIL import Image
 
 from monai_mtl.data import MedicalReader, TolerantDataset
-from monai_mtl.errors import DataError, RunError
+from monai_mtl.errors import ConfigError, DataError, RunError
 from monai_mtl.handlers import EvaluationReport, PredictionWriter
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
@@ -39,6 +39,33 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     result = json.loads((tmp_path / "out/sub/a.json").read_text())
     assert result["segmentation"] == {"lesion_pixels": 75, "image_size_xy": [50, 30]}
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
+
+
+def test_a_second_inference_into_the_folder_is_refused_until_the_first_ends(tmp_path):
+    (tmp_path / "w.pt").write_bytes(b"weights")
+
+    def engine(step):
+        dataset = TolerantDataset([], dict)
+        writer = PredictionWriter(tmp_path / "out", dataset, tmp_path / "w.pt", "hds_inbreast", "0.1.0")
+        running = Engine(step)
+        running.state.device = "cpu"
+        writer.attach(running)
+        running.add_event_handler(Events.ITERATION_STARTED, lambda: setattr(running.state, "batch", []))
+        return running
+
+    def second(running, _):
+        with pytest.raises(ConfigError, match="another run is writing to"):
+            engine(lambda *_: []).run([0])
+        return []
+
+    def faulty(*_):
+        raise ValueError("a fault")
+
+    engine(second).run([0])
+    with pytest.raises(ValueError, match="a fault"):
+        engine(faulty).run([0])
+    engine(second).run([0])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("key", ["probability", "cls"])

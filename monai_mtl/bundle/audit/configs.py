@@ -10,7 +10,7 @@ from typing import Any
 from .documents import walk
 from .expressions import Expression
 from .finding import Finding
-from .metadata import metadata_faults
+from .metadata import metadata_findings
 from .names import Names
 from .rules import BACKENDS, GLOBALS, NAMING, NETWORK, SAFE_VALUES, why_dangerous
 from .syntax import MODULE, imported
@@ -60,7 +60,7 @@ class Configs:
             for place, key, value in walk(document):
                 self._check(file, place, key, value, free)
             if base == "metadata.json" and isinstance(document, dict):
-                self.found |= dict.fromkeys(metadata_faults(file, document))
+                self.found |= dict.fromkeys(metadata_findings(file, document))
         return list(self.found)
 
     def _add(self, kind: str, file: str, place: str, what: str, why: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from .documents import walk
 from .finding import Finding
 
-__all__ = ["metadata_faults"]
+__all__ = ["metadata_findings"]
 
 SHAPE = re.compile(r"[0-9np+\-*/() ]*")
 PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -17,7 +17,7 @@ VERSION = re.compile(r"[A-Za-z0-9.+!*<>=~, -]*")
 PACKAGES = ("required_packages_version", "optional_packages_version")
 
 
-def metadata_faults(file: str, document: Mapping[str, Any]) -> list[Finding]:
+def metadata_findings(file: str, document: Mapping[str, Any]) -> list[Finding]:
     """Shapes that are no arithmetic of n and p, and packages from elsewhere than the index.
 
     Args:

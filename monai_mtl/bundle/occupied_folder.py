@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,7 +22,7 @@ class OccupiedFolder:
     To take it also shows, before hours of work, whether the folder can be written to.
 
     Args:
-        folder: Made when it is taken.
+        folder: Made when it is taken; if nothing was written to it then, it is removed when it is left.
         name: Of the file that is locked, where several runs may share a folder.
     """
 
@@ -29,6 +30,7 @@ class OccupiedFolder:
         self.folder = Path(folder)
         self._file = self.folder / (f".{name}.running" if name else ".running")
         self._lock: FileLock | None = None
+        self._made: list[Path] = []
 
     def take(self) -> None:
         """Keep others out.
@@ -37,6 +39,7 @@ class OccupiedFolder:
             ConfigError: If another run is in it.
             OSError: If it cannot be written to.
         """
+        self._made = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._file)
         try:
@@ -63,3 +66,6 @@ class OccupiedFolder:
             self._file.unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
+            with suppress(OSError):  # not empty, as after any run that got somewhere
+                for folder in self._made:
+                    folder.rmdir()
