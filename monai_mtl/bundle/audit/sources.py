@@ -85,23 +85,48 @@ def open_source(path: str | Path) -> tuple[list[Entry], list[Finding]]:
 
 
 def _folder(root: Path) -> tuple[list[Entry], list[Finding]]:
-    entries, findings, within = [], [], root.resolve()
-    for folder, folders, names in os.walk(root):
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    within = root.resolve()
+
+    def unread(error: OSError) -> None:
+        """A folder whose names cannot be had."""
+        inside = Path(error.filename).relative_to(root).as_posix()
+        findings.append(
+            Finding("config", inside, "", f"cannot be read: {error.strerror}", "what it holds is not known")
+        )
+
+    for folder, folders, names in os.walk(root, onerror=unread):
+        if Path(folder) == root:
+            folders[:] = [name for name in folders if name != ".git" or (root / name).is_symlink()]
         for name in sorted([*names, *folders]):
             path = Path(folder) / name
             inside = path.relative_to(root).as_posix()
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                if not path.resolve().is_relative_to(within):
-                    findings.append(Finding("file", inside, "", f"link to {os.readlink(path)}", "it leaves the bundle"))
-                elif path.is_file():
+                if fault := _link_fault(path, within):
+                    findings.append(Finding("file", inside, "", f"link to {os.readlink(path)}", fault))
+                else:
                     entries.append(Entry(inside, path.stat().st_size, partial(_opened, path)))
             elif stat.S_ISREG(mode):
                 entries.append(Entry(inside, path.stat().st_size, partial(_opened, path)))
             elif not stat.S_ISDIR(mode):
                 findings.append(Finding("file", inside, "", "a device, pipe or socket", "reading it may never end"))
-        folders[:] = [name for name in sorted(folders) if name != ".git"]
+        folders.sort()
     return entries, findings
+
+
+def _link_fault(path: Path, within: Path) -> str | None:
+    """Why a link is no other name of a file of the bundle."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # Python before 3.13 raises the latter for links in a circle
+        target = path.parent.resolve() / os.readlink(path)
+        outside = not Path(os.path.normpath(target)).is_relative_to(within)
+        return "it leaves the bundle" if outside else "it leads nowhere, or to what comes there later"
+    if not target.is_relative_to(within):
+        return "it leaves the bundle"
+    return None if target.is_file() else "a linked folder: code in it can be imported by a name that is not looked at"
 
 
 def _zip_entries(place: Path) -> Iterator[Entry]:

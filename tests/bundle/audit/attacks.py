@@ -196,8 +196,16 @@ def array_of_objects(folder: Path) -> None:
     np.save(folder / "models" / "statistics.npy", np.array([Payload()], dtype=object), allow_pickle=True)
 
 
-def link_outside(folder: Path) -> None:
-    (folder / "configs" / "hosts.json").symlink_to("/etc/hosts")
+def link(name: str, target: str, *files: str) -> Callable[[Path], None]:
+    """A link, and files that hold code which no list knows."""
+
+    def put(folder: Path) -> None:
+        for file in files:
+            text(file, "import os\n")(folder)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(target)
+
+    return put
 
 
 def safetensors_with_more(folder: Path) -> None:
@@ -412,7 +420,16 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "page that browsers read otherwise": page("<!-- > <script> -->"),
     "page in capitals": page("<SCRIPT>alert(1)</SCRIPT>"),
     "page of another encoding": text("docs/page.html", "<p>x</p>".encode("utf-16")),
-    "link that leaves": link_outside,
+    "link that leaves": link("configs/hosts.json", "/etc/hosts"),
+    "linked folder": link("cv2", "docs"),
+    "linked folder of git's": link("cv2", ".git/x", ".git/x/__init__.py"),
+    "scripts that are a linked folder": link("scripts", ".git/x", ".git/x/__init__.py"),
+    "folder linked to from its code": link("scripts/__init__.py", "../.git/x", ".git/x/__init__.py"),
+    "linked folder outside": link("scripts", "/usr/lib"),
+    "git's folder that is a link": link(".git", "docs"),
+    "link to what is not there yet": link("configs/more.json", "../later.json"),
+    "links in a circle": link("configs/more.json", "more.json"),
+    "code called git's": text("scripts/.git/__init__.py", "import os\n"),
     "zip bomb": zip_of(("zeros", b"\0" * (8 << 20))),
     "zip that climbs": zip_of(("../../x", b"x")),
     "zip with a link": zip_of(links=("x",)),

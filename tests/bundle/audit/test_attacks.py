@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,49 @@ def test_what_is_wrong_with_an_archive_is_told_besides_that_it_is_one(bundle, na
     texts = [one.text() for one in audit(bundle)]
     assert len(texts) == 2
     assert sum(what in one for one in texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "why"),
+    [
+        ("linked folder", "cv2", "a linked folder"),
+        ("linked folder of git's", "cv2", "a linked folder"),
+        ("scripts that are a linked folder", "scripts", "a linked folder"),
+        ("folder linked to from its code", "scripts/__init__.py", "a linked folder"),
+        ("git's folder that is a link", ".git", "a linked folder"),
+        ("linked folder outside", "scripts", "it leaves the bundle"),
+        ("link that leaves", "configs/hosts.json", "it leaves the bundle"),
+        ("link to what is not there yet", "configs/more.json", "it leads nowhere"),
+        ("links in a circle", "configs/more.json", "it leads nowhere"),
+    ],
+)
+def test_a_link_is_told_as_what_it_is(bundle, name, place, why):
+    ATTACKS[name](bundle)
+    (found,) = audit(bundle)
+    assert (found.kind, found.file) == ("file", place)
+    assert found.why.startswith(why)
+
+
+def test_git_is_skipped_at_the_root_only_and_a_linked_file_is_looked_at(bundle):
+    (bundle / ".git").mkdir()
+    (bundle / ".git" / "config").write_text("[core]")
+    (bundle / "configs" / "same.json").symlink_to("inference.json")
+    assert audit(bundle) == []
+    ATTACKS["code called git's"](bundle)
+    assert {one.file for one in audit(bundle)} == {"scripts/.git/__init__.py"}
+
+
+def test_a_folder_that_cannot_be_read_is_said(bundle, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "docs":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (found,) = audit(bundle)
+    assert (found.file, found.what) == ("docs", "cannot be read: Permission denied")
 
 
 @pytest.mark.parametrize("name", ATTACKS)
