@@ -17,8 +17,8 @@ from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems
 from torch import Tensor
 
-from .bundle.manifest import check_manifest
 from .bundle.opening import in_our_words
+from .bundle.packed_code import admit
 from .errors import ConfigError
 
 __all__ = ["federated_average", "federated_client"]
@@ -52,7 +52,7 @@ def federated_client(
             fix="the server sends the weights; give rounds and local_epochs",
         )
     root = Path(bundle).resolve()
-    check_manifest(root)
+    admit(root)
     files = ["configs/train.json", *(f"configs/{one}.json" for one in recipe)]
     given = {"bundle_root": str(root), **settings}
     if "schedule_epochs" in json.loads((root / "configs" / "train.json").read_text()):

@@ -22,7 +22,9 @@ WEIGHTS = re.compile(r"models/.*\.(pt|ts|safetensors|onnx|xml|bin|json)")
 WRITTEN = re.compile(r"(models|eval|predictions|cache|mlruns|\.git)/.*")
 """What runs of a bundle write; nothing of it is a config or code."""
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py|so|pyd)")
+CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)")
+CACHED = re.compile(r"(.*/)?__pycache__/[^/.]+\.[^/]+\.pyc")
+"""What Python writes beside sources, and :mod:`.packed_code` does not read. Any other ``.pyc`` is a module itself."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _files(root: Path) -> Iterable[str]:
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         kept = WEIGHTS.fullmatch(name) or CONFIG_OR_CODE.fullmatch(name) or not WRITTEN.fullmatch(name)
-        kept = kept and name not in (MANIFEST, SIGNATURE) and not name.endswith(".pyc")
+        kept = kept and name not in (MANIFEST, SIGNATURE) and not CACHED.fullmatch(name)
         if kept and (path.is_file() or path.is_symlink()):
             yield name
 

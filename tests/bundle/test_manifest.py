@@ -71,14 +71,26 @@ def test_trained_weights_are_told_and_not_refused(packed):
         "torch/__init__.py",
         "models/x.py",
         "x.conf",
+        "scripts/net.pyc",
+        "torch.pyc",
+        "scripts/__pycache__/more.pyc",
+        "models/__pycache__/torch.pyc",
+        "torch.pyw",
     ],
 )
 def test_an_added_config_or_code_file_is_refused(packed, name):
-    (packed / name).parent.mkdir(exist_ok=True)
+    (packed / name).parent.mkdir(exist_ok=True, parents=True)
     (packed / name).write_text("{}")
     with pytest.raises(ConfigError) as raised:
         check_manifest(packed)
     assert raised.value.where == [f"added: {name}"]
+
+
+def test_what_python_caches_beside_its_sources_is_no_change(packed):
+    (packed / "scripts" / "__pycache__").mkdir()
+    for name in ("net.cpython-311.pyc", "net.cpython-311.opt-1.pyc"):
+        (packed / "scripts" / "__pycache__" / name).write_bytes(b"")
+    assert check_manifest(packed) == []
 
 
 def test_a_missing_file_is_refused(packed):
