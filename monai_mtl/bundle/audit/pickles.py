@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from .arrays import HEADER, array_faults, is_array
 from .finding import Finding
 from .sources import Entry, archive_faults
 
@@ -45,7 +46,6 @@ MOST = 256 << 20
 MOST_OPCODES = 5_000_000
 MAGIC = 0x1950A86A20F9469CFC6C
 """First value of a file of ``torch.save`` before the zip format."""
-HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def weights_faults(entry: Entry) -> list[Finding]:
@@ -61,8 +61,8 @@ def weights_faults(entry: Entry) -> list[Finding]:
         return _onnx(entry)
     if head.startswith(b"PK"):
         return _archive(entry)
-    if head.startswith(b"\x93NUMPY"):
-        return _array(entry.name, entry.read(1 << 16))
+    if is_array(head):
+        return array_faults(name, entry.read(HEADER))
     if head.startswith(b"\x7fELF"):
         return [Finding("code", name, "", "native code", "it runs when it is loaded")]
     with entry.opened() as file:
@@ -86,13 +86,13 @@ def _archive(entry: Entry) -> list[Finding]:
         pickles = 0
         for name in names:
             with archive.open(name) as part:
-                head = part.read(64)
+                head = part.read(HEADER)
             if name.endswith((".pkl", ".pickle")) or (looks_like_pickle(head) and "/data/" not in f"/{name}"):
                 pickles += 1
                 with archive.open(name) as part:
                     found += pickle_faults(io.BytesIO(part.read(MOST)), f"{entry.name}/{name}")
-            elif name.endswith(".npy"):
-                found += _array(f"{entry.name}/{name}", head)
+            elif name.endswith(".npy") or is_array(head):
+                found += array_faults(f"{entry.name}/{name}", head)
             elif name.endswith((".py", ".so", ".pyc")) and "/code/" not in f"/{name}":
                 found.append(Finding("code", entry.name, "", name, "code beside weights"))
         if not pickles and not all(name.endswith(".npy") for name in names):
@@ -164,13 +164,6 @@ def _globals(file: IO[bytes]) -> Iterator[tuple[int, str, object]]:
         elif kind not in ("PROTO", "FRAME"):
             last.append(None)
         del last[:-8]
-
-
-def _array(name: str, head: bytes) -> list[Finding]:
-    """An ``.npy`` file of objects is a pickle."""
-    if head[:6] != b"\x93NUMPY" or b"'descr': '|O'" in head or b"'O" in head:
-        return [Finding("pickle", name, "", "an array of objects", "loading it unpickles")]
-    return []
 
 
 def _safetensors(entry: Entry) -> list[Finding]:

@@ -190,10 +190,18 @@ def tar_with_link(folder: Path) -> None:
         archive.addfile(info, io.BytesIO())
 
 
-def array_of_objects(folder: Path) -> None:
+def array(dtype: object, name: str = "models/statistics.npy") -> Callable[[Path], None]:
+    """A file of NumPy with a payload wherever its type has an object."""
+    return lambda folder: (folder / name).write_bytes(saved(dtype))
+
+
+def saved(dtype: object) -> bytes:
     import numpy as np
 
-    np.save(folder / "models" / "statistics.npy", np.array([Payload()], dtype=object), allow_pickle=True)
+    kind, file = np.dtype(dtype), io.BytesIO()
+    values = [Payload() if part.hasobject else 0 for part, *_ in (kind.fields or {"": (kind,)}).values()]
+    np.save(file, np.array([tuple(values) if kind.fields else values[0]], dtype=dtype), allow_pickle=True)
+    return file.getvalue()
 
 
 def link(name: str, target: str, *files: str) -> Callable[[Path], None]:
@@ -218,6 +226,7 @@ def evaluation(value: str) -> Callable[[Path], None]:
     return config(more=value)
 
 
+FIELDS = [(f"measure_{i}", "<f4") for i in range(9)] + [("a", "O")]
 ESCAPE = "$[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'Popen'][0]('id')"
 ATTACKS: dict[str, Callable[[Path], None]] = {
     # targets
@@ -384,7 +393,11 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "network pickled whole": lambda folder: torch.save(torch.nn.Linear(2, 2), folder / "models" / "model.pt"),
     "pickle called otherwise": text("models/weights.dat", pickle.dumps(Payload(), 4)),
     "pickle called a picture": text("docs/figure.png", pickle.dumps(Payload(), 4)),
-    "array of objects": array_of_objects,
+    "array of objects": array(object),
+    "array with a field of objects": array([("a", "O")]),
+    "array whose last field holds objects": array([(f"x{i}", "<f4") for i in range(200)] + FIELDS),
+    "archive of arrays": zip_of(("a.npy", saved(FIELDS)), name="a.npz"),
+    "archive of arrays called otherwise": zip_of(("a.npy", saved("f4")), ("b", saved(object)), name="a.npz"),
     "TorchScript": torchscript,
     "TorchScript called weights": torchscript_as_weights,
     "bomb as weights": bomb_as_weights,
