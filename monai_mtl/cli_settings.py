@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .bundle.manifest import check_manifest
+from .bundle.packed_code import admit
 from .bundle.settings import check_settings, did_you_mean, merged
 from .errors import ConfigError
 from .registry import find_bundles
@@ -48,8 +50,9 @@ def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
         names: Of files in its ``configs/``.
 
     Raises:
-        ConfigError: If there is no such file.
+        ConfigError: If there is no such file, or a packed bundle is not what its manifest says.
     """
+    check_manifest(folder)
     files = [folder / "configs" / name for name in names]
     for file in files:
         if not file.is_file():
@@ -87,10 +90,14 @@ def reading_of(bundle: str, data: str) -> dict[str, Any]:
     Args:
         bundle: As :func:`bundle_folder` takes it.
         data: Folder with the data set.
+
+    Raises:
+        ConfigError: If there is no such bundle, or a packed one is not what its manifest says.
     """
     from monai.bundle import ConfigParser
 
     folder = bundle_folder(bundle)
+    admit(folder)
     parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
     parser["bundle_root"], parser["dataset_dir"] = str(folder), data
     node = parser["datalist"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from monai_mtl import cli
 from monai_mtl.bundle.manifest import MANIFEST, check_manifest, compare_manifest, write_manifest
 from monai_mtl.bundle.opening import open_bundle
+from monai_mtl.bundle.running import run_configs
 from monai_mtl.errors import ConfigError, MissingError
 
 from ..conftest import ROOT
@@ -123,6 +126,48 @@ def test_no_config_is_parsed_before_the_manifest_is_checked(packed):
     (packed / "configs" / "inference.json").write_text("{this is no JSON")
     with pytest.raises(ConfigError, match="is not what its MANIFEST"):
         open_bundle(packed, ["inference.json"], {})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["train", "--recipe", "demo"],
+        ["evaluate"],
+        ["demo"],
+        ["crossval", "--quick"],
+        ["ablate", "--quick"],
+        ["check", "--data", "sample_data"],
+        ["infer", "sample_data/images", "out"],
+    ],
+    ids=" ".join,
+)
+def test_each_verb_refuses_before_it_parses_a_config(packed, capsys, monkeypatch, words):
+    monkeypatch.chdir(packed)
+    for name in ("train", "inference", "demo"):
+        (packed / "configs" / f"{name}.json").write_text("{this is no JSON")
+    verb, *options = words
+    bundle = ["--bundle", str(packed)] if verb == "check" else [str(packed)]
+    with pytest.raises(SystemExit) as left:
+        cli.main([verb, *bundle, *options])
+    assert left.value.code == 2
+    assert "is not what its MANIFEST.sha256 says" in capsys.readouterr().err
+
+
+def test_configs_run_after_a_training_in_the_folder_and_not_after_a_change(packed, caplog):
+    config = {"bundle_root": ".", "initialize": [], "run": ["$print('it runs')"]}
+    (packed / "configs" / "tiny.json").write_text(json.dumps(config))
+    write_manifest(packed)
+    files = [packed / "configs" / "tiny.json"]
+    run_configs(files, {}, own_logging=False)
+    assert "retrained" not in caplog.text
+    flip(packed / "models" / "model.pt")
+    with caplog.at_level("INFO", "monai_mtl"):
+        run_configs(files, {}, own_logging=False)
+    assert "retrained since the bundle was packed: models/model.pt" in caplog.text
+    flip(packed / "configs" / "train.json")
+    with pytest.raises(ConfigError, match="is not what its MANIFEST"):
+        run_configs(files, {}, own_logging=False)
 
 
 def test_sha256sum_reads_it_and_it_needs_no_torch(packed):
