@@ -21,9 +21,9 @@ SIGNATURE = f"{MANIFEST}.sig"
 WEIGHTS = re.compile(r"models/.*\.(pt|ts|safetensors|onnx|xml|bin|json)")
 WRITTEN = re.compile(r"(models|eval|predictions|cache|mlruns|\.git)/.*")
 """What runs of a bundle write; nothing of it is a config or code."""
-LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)")
-CACHED = re.compile(r"(.*/)?__pycache__/[^/.]+\.[^/]+\.pyc")
+LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)", re.DOTALL)
+CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)", re.DOTALL)
+CACHED = re.compile(r"(.*/)?__pycache__/[^/.]+\.[^/]+\.pyc", re.DOTALL)
 """What Python writes beside sources, and :mod:`.packed_code` does not read. Any other ``.pyc`` is a module itself."""
 
 
@@ -60,15 +60,15 @@ def write_manifest(folder: str | Path) -> Path:
         The manifest.
 
     Raises:
-        ConfigError: If a file is a link or has a line break in its name.
+        ConfigError: If a file is a link, or its name holds a backslash, a line break or what else cannot be printed.
     """
     root = Path(folder)
     names = sorted(_files(root))
-    wrong = [name for name in names if "\n" in name or "\\" in name or (root / name).is_symlink()]
+    wrong = [ascii(name) for name in names if not name.isprintable() or "\\" in name or (root / name).is_symlink()]
     if wrong:
         raise ConfigError("a manifest cannot hold links or such names", wrong, fix="copy or rename the files")
     lines = [f"{_digest(root / name)}  {name}\n" for name in names]
-    (root / MANIFEST).write_text("".join(lines), encoding="utf-8")
+    (root / MANIFEST).write_bytes("".join(lines).encode())
     return root / MANIFEST
 
 
@@ -123,13 +123,15 @@ def _read(root: Path) -> dict[str, str]:
     if not path.is_file():
         raise MissingError(f"{root} has no {MANIFEST}", fix="pack the bundle: python -m monai_mtl pack")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = (
+            path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+        )  # as sha256sum does; names hold the rest
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text", fix="take the bundle again from where it came") from error
     found = [LINE.fullmatch(line) for line in lines]
     broken = [line for line, match in zip(lines, found, strict=True) if match is None]
     outside = [m[2] for m in found if m and (m[2].startswith("/") or ".." in m[2].split("/"))]
-    if broken or outside or not lines or len({m[2] for m in found if m}) < len(lines):
+    if broken or outside or len({m[2] for m in found if m}) < len(lines):
         raise ConfigError(f"{path} cannot be read", [*broken, *outside], fix="take the bundle again")
     return {match[2]: match[1] for match in found if match}
 

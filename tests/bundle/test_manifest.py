@@ -112,6 +112,35 @@ def test_a_manifest_that_cannot_be_read_is_refused(packed, content):
         check_manifest(packed)
 
 
+ODD = ["a\rb", "a\x0bb", "a\x1cb", "a\x85b", "a\u2028b", "a\u200bb", "a\nb", "a\\b", "a\udcffb"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_a_name_that_ends_a_line_somewhere_is_not_written_and_found_where_it_was_added(packed, odd):
+    name = f"scripts/{odd}.py"
+    (packed / name).write_text("")
+    with pytest.raises(ConfigError, match="such names") as raised:
+        write_manifest(packed)
+    assert raised.value.where == [ascii(name)]
+    assert compare_manifest(packed).added == [name]
+
+
+@pytest.mark.parametrize("odd", ODD[1:6], ids=ascii)
+def test_a_manifest_of_another_program_is_read_line_by_line_as_sha256sum_reads_it(packed, odd):
+    (packed / "docs" / odd).write_text("x")
+    done = subprocess.run(["sha256sum", f"docs/{odd}"], cwd=packed, capture_output=True, check=True)
+    with (packed / MANIFEST).open("ab") as file:
+        file.write(done.stdout)
+    assert check_manifest(packed) == []
+    flip(packed / "docs" / odd)
+    assert compare_manifest(packed).changed == [f"docs/{odd}"]
+
+
+def test_an_ending_of_lines_of_another_system_is_not_read(packed):
+    (packed / MANIFEST).write_bytes((packed / MANIFEST).read_bytes().replace(b"\n", b"\r\n"))
+    assert compare_manifest(packed).missing, "the names end with a carriage return"
+
+
 def test_a_folder_without_one_passes_and_a_link_cannot_be_listed(packed, tmp_path):
     (packed / MANIFEST).unlink()
     assert check_manifest(packed) == []
