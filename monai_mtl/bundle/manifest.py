@@ -123,9 +123,8 @@ def _read(root: Path) -> dict[str, str]:
     if not path.is_file():
         raise MissingError(f"{root} has no {MANIFEST}", fix="pack the bundle: python -m monai_mtl pack")
     try:
-        lines = (
-            path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-        )  # as sha256sum does; names hold the rest
+        # as sha256sum does; splitlines and text files end lines at what may stand in names
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text", fix="take the bundle again from where it came") from error
     found = [LINE.fullmatch(line) for line in lines]

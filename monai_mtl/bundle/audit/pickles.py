@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickletools
+import re
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -66,7 +67,10 @@ def weights_faults(entry: Entry) -> list[Finding]:
     if head.startswith(b"\x7fELF"):
         return [Finding("code", name, "", "native code", "it runs when it is loaded")]
     with entry.opened() as file:
-        return pickle_faults(file, name)
+        found = pickle_faults(file, name)
+    if name.lower().endswith(".pth") and re.search(rb"^import[ \t]", entry.read(HEADER), re.MULTILINE):
+        found.append(Finding("code", name, "", "lines of a site file", "Python runs them at each start"))
+    return found
 
 
 def looks_like_pickle(head: bytes) -> bool:

@@ -90,9 +90,7 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     if suffix in PAGES:
         return page_faults(name, entry.read(LIMITS.text))
     head = entry.read(16)
-    if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "pth", "engine", "plan", "trt") or head.startswith(
-        PROGRAMS
-    ):
+    if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "engine", "plan", "trt") or head.startswith(PROGRAMS):
         return [Finding("code", name, "", "a program, or compiled code", "what it does cannot be told")]
     if looks_like_pickle(head):
         return weights_faults(entry)

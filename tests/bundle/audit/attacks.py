@@ -405,6 +405,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "safetensors that are none": text("models/model.safetensors", b"\xff" * 64),
     "no weights": text("models/model.pt", b"7z\xbc\xaf\x27\x1c" + b"\0" * 64),
     # files
+    "site file": text("evil.pth", "import os; os.system('id')\n"),
     "script": text("scripts/__init__.py", "import os\nos.system('id')\n"),
     "script in another encoding": text("scripts/__init__.py", "# coding: utf-7\n#+AAo-import os\n"),
     "script that decodes": text("scripts/net.py", "exec(__import__('base64').b64decode('cGFzcw=='))\n"),

@@ -70,6 +70,11 @@ def test_a_link_is_told_as_what_it_is(bundle, name, place, why):
     assert found.why.startswith(why)
 
 
+def test_a_site_file_is_told_apart_from_weights(bundle):
+    ATTACKS["site file"](bundle)
+    assert ("code", "lines of a site file") in {(one.kind, one.what) for one in audit(bundle)}
+
+
 def test_git_is_skipped_at_the_root_only_and_a_linked_file_is_looked_at(bundle):
     (bundle / ".git").mkdir()
     (bundle / ".git" / "config").write_text("[core]")
