@@ -16,7 +16,7 @@ from .names import Names, load_names
 from .pages import page_faults
 from .pickles import looks_like_pickle, weights_faults
 from .python_code import code_faults, definitions
-from .sources import LIMITS, Entry, archive_faults, open_source
+from .sources import LIMITS, Entry, archive_faults, open_source, tar_faults
 from .syntax import MODULE
 
 __all__ = ["audit"]
@@ -83,7 +83,8 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     if _known(name, suffix, base):
         return _plain(entry, base)
     if suffix in ("zip", "whl", "egg", "jar", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar"):
-        more = archive_faults(entry.opened(), name) if entry.read(2) == b"PK" else []
+        faults = archive_faults if entry.read(2) == b"PK" else tar_faults
+        more = faults(entry.opened(), name)
         return [*more, Finding("archive", name, "", "an archive in the bundle", "what it holds is not looked at")]
     if suffix in ("css", "html") and _is_ours(name, entry.read(LIMITS.text)):
         return []

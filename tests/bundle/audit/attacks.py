@@ -183,11 +183,14 @@ def bomb_as_weights(folder: Path) -> None:
     zip_of(("archive/data.pkl", b"\0" * (8 << 20)), name="models/model.pt")(folder)
 
 
-def tar_with_link(folder: Path) -> None:
-    with tarfile.open(folder / "data.tar", "w") as archive:
-        info = tarfile.TarInfo("inside")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(info, io.BytesIO())
+def tar_of(member: str, kind: bytes = tarfile.REGTYPE, size: int = 0, name: str = "data.tar") -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        with tarfile.open(folder / name, "w:gz" if name.endswith("gz") else "w") as archive:
+            info = tarfile.TarInfo(member)
+            info.type, info.linkname, info.size = kind, "/etc/passwd", size
+            archive.addfile(info, io.BytesIO(b"\0" * size))
+
+    return put
 
 
 def array(dtype: object, name: str = "models/statistics.npy") -> Callable[[Path], None]:
@@ -447,7 +450,13 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "zip bomb": zip_of(("zeros", b"\0" * (8 << 20))),
     "zip that climbs": zip_of(("../../x", b"x")),
     "zip with a link": zip_of(links=("x",)),
-    "tar with a link": tar_with_link,
+    "tar": tar_of("inside"),
+    "tar with a link": tar_of("inside", tarfile.SYMTYPE),
+    "tar with a hard link": tar_of("inside", tarfile.LNKTYPE, name="data.tgz"),
+    "tar that climbs": tar_of("../../x", name="data.tar.gz"),
+    "tar with a device": tar_of("inside", tarfile.CHRTYPE),
+    "tar bomb": tar_of("zeros", size=8 << 20, name="data.tar.gz"),
+    "archive that is none": text("data.tar.gz", b"\x1f\x8b\x08\0" + b"\0" * 64),
     "weights without a digest": text("large_files.yml", "large_files:\n- path: models/model.pt\n  url: https://x/y\n"),
     "command in large_files.yml": lambda folder: (
         text("large_files.yml", "large_files: []\nx:\n  _target_: os.system\n  command: id\n")(folder),
