@@ -18,7 +18,7 @@ from typing import IO
 from ...errors import MissingError
 from .finding import Finding
 
-__all__ = ["LIMITS", "Entry", "Limits", "archive_faults", "open_source", "tar_faults"]
+__all__ = ["LIMITS", "UNREADABLE", "Entry", "Limits", "archive_faults", "open_source", "tar_faults"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Limits:
 
 
 LIMITS = Limits()
-DAMAGED = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
-"""What reading a tar archive may raise, compressed or not."""
+UNREADABLE = (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a file may raise, also one in an archive that is damaged."""
+DAMAGED = (*UNREADABLE, tarfile.TarError, ValueError)
+"""What reading the heads of a tar archive may raise."""
 
 
 @dataclass(frozen=True)
