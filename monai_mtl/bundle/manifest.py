@@ -22,7 +22,9 @@ WEIGHTS = re.compile(r"models/.*\.(pt|ts|safetensors|onnx|xml|bin|json)")
 WRITTEN = re.compile(r"(models|eval|predictions|cache|mlruns|\.git)/.*")
 """What runs of a bundle write; nothing of it is a config or code."""
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)", re.DOTALL)
-CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)", re.DOTALL)
+CONFIG_OR_CODE = re.compile(
+    r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)", re.DOTALL | re.IGNORECASE
+)
 CACHED = re.compile(r"(.*/)?__pycache__/[^/.]+\.[^/]+\.pyc", re.DOTALL)
 """What Python writes beside sources, and :mod:`.packed_code` does not read. Any other ``.pyc`` is a module itself."""
 
@@ -34,7 +36,7 @@ class Changes:
     Args:
         changed: Files with another content.
         missing: Files that are gone.
-        added: Configs and code that the manifest does not name.
+        added: Configs, code and links beside the folders that the manifest does not name.
         retrained: Weights with another content.
     """
 
@@ -84,7 +86,7 @@ def compare_manifest(folder: str | Path) -> Changes:
     """
     root = Path(folder)
     wanted, there = _read(root), set(_files(root))
-    changes = Changes(added=[name for name in sorted(there - set(wanted)) if CONFIG_OR_CODE.fullmatch(name)])
+    changes = Changes(added=[name for name in sorted(there - set(wanted)) if _runs(root, name)])
     for name, digest in wanted.items():
         weights = WEIGHTS.fullmatch(name) is not None
         if name not in there:
@@ -142,6 +144,12 @@ def _files(root: Path) -> Iterable[str]:
         kept = kept and name not in (MANIFEST, SIGNATURE) and not CACHED.fullmatch(name)
         if kept and (path.is_file() or path.is_symlink()):
             yield name
+
+
+def _runs(root: Path, name: str) -> bool:
+    """Whether an added file is a config or code, or a link beside the folders: a name that Python may import from."""
+    linked = (root / name).is_symlink() and "/" not in name and WRITTEN.fullmatch(f"{name}/") is None
+    return linked or CONFIG_OR_CODE.fullmatch(name) is not None
 
 
 def _digest(path: Path) -> str:

@@ -79,6 +79,8 @@ def test_trained_weights_are_told_and_not_refused(packed):
         "scripts/__pycache__/more.pyc",
         "models/__pycache__/torch.pyc",
         "torch.pyw",
+        "scripts/more.PY",
+        "Configs/more.json",
     ],
 )
 def test_an_added_config_or_code_file_is_refused(packed, name):
@@ -87,6 +89,28 @@ def test_an_added_config_or_code_file_is_refused(packed, name):
     with pytest.raises(ConfigError) as raised:
         check_manifest(packed)
     assert raised.value.where == [f"added: {name}"]
+
+
+@pytest.mark.parametrize("name", ["cv2", "scripts/more", "configs/more"])
+@pytest.mark.parametrize("target", ["elsewhere", "later", "a file"])
+def test_an_added_link_is_refused(packed, tmp_path, name, target):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "a file").write_text("")
+    (packed / name).symlink_to(tmp_path / target)
+    with pytest.raises(ConfigError) as raised:
+        check_manifest(packed)
+    assert raised.value.where == [f"added: {name}"]
+
+
+def test_what_runs_write_may_lie_elsewhere_and_code_may_not(packed, tmp_path):
+    (packed / "predictions").symlink_to(tmp_path)
+    (packed / "sample_data" / "more.png").symlink_to(tmp_path / "more.png")
+    shutil.move(packed / "models", tmp_path / "models")
+    (packed / "models").symlink_to(tmp_path / "models")
+    assert check_manifest(packed) == ["models/model.pt"]
+    shutil.move(packed / "scripts", tmp_path / "scripts")
+    (packed / "scripts").symlink_to(tmp_path / "scripts")
+    assert compare_manifest(packed).missing == ["scripts/__init__.py", "scripts/net.py"]
 
 
 def test_what_python_caches_beside_its_sources_is_no_change(packed):
