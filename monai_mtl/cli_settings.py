@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .bundle.packed_code import admit
 from .bundle.settings import check_settings, config_files, did_you_mean, merged
 from .errors import ConfigError
 from .registry import find_bundles
@@ -84,10 +85,14 @@ def reading_of(bundle: str, data: str) -> dict[str, Any]:
     Args:
         bundle: As :func:`bundle_folder` takes it.
         data: Folder with the data set.
+
+    Raises:
+        ConfigError: If there is no such bundle, or a packed one is not what its manifest says.
     """
     from monai.bundle import ConfigParser
 
     folder = bundle_folder(bundle)
+    admit(folder)
     parser = ConfigParser(ConfigParser.load_config_file(folder / "configs" / "train.json"))
     parser["bundle_root"], parser["dataset_dir"] = str(folder), data
     node = parser["datalist"]

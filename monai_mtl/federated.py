@@ -16,8 +16,8 @@ from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems
 from torch import Tensor
 
-from .bundle.manifest import check_manifest
 from .bundle.opening import in_our_words
+from .bundle.packed_code import admit
 from .bundle.settings import check_settings, config_files, merged
 from .errors import ConfigError
 
@@ -58,7 +58,7 @@ def federated_client(
             fix="the server sends the weights; give rounds and local_epochs",
         )
     root = Path(bundle).resolve()
-    check_manifest(root)
+    admit(root)
     names = ["train.json", *(f"{one}.json" for one in ([recipe] if isinstance(recipe, str) else recipe))]
     config = merged(config_files(root, names))
     check_settings(config, settings)

@@ -21,8 +21,12 @@ SIGNATURE = f"{MANIFEST}.sig"
 WEIGHTS = re.compile(r"models/.*\.(pt|ts|safetensors|onnx|xml|bin|json)")
 WRITTEN = re.compile(r"(models|eval|predictions|cache|mlruns|\.git)/.*")
 """What runs of a bundle write; nothing of it is a config or code."""
-LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-CONFIG_OR_CODE = re.compile(r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py|so|pyd)")
+LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)", re.DOTALL)
+CONFIG_OR_CODE = re.compile(
+    r"(configs|scripts)/.*|[^/]*\.(json|ya?ml|conf|cfg|ini)|.*\.(py[cdw]?|so)", re.DOTALL | re.IGNORECASE
+)
+CACHED = re.compile(r"(.*/)?__pycache__/[^/.]+\.[^/]+\.pyc", re.DOTALL)
+"""What Python writes beside sources, and :mod:`.packed_code` does not read. Any other ``.pyc`` is a module itself."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Changes:
     Args:
         changed: Files with another content.
         missing: Files that are gone.
-        added: Configs and code that the manifest does not name.
+        added: Configs, code and links beside the folders that the manifest does not name.
         retrained: Weights with another content.
     """
 
@@ -58,15 +62,15 @@ def write_manifest(folder: str | Path) -> Path:
         The manifest.
 
     Raises:
-        ConfigError: If a file is a link or has a line break in its name.
+        ConfigError: If a file is a link, or its name holds a backslash, a line break or what else cannot be printed.
     """
     root = Path(folder)
     names = sorted(_files(root))
-    wrong = [name for name in names if "\n" in name or "\\" in name or (root / name).is_symlink()]
+    wrong = [ascii(name) for name in names if not name.isprintable() or "\\" in name or (root / name).is_symlink()]
     if wrong:
         raise ConfigError("a manifest cannot hold links or such names", wrong, fix="copy or rename the files")
     lines = [f"{_digest(root / name)}  {name}\n" for name in names]
-    (root / MANIFEST).write_text("".join(lines), encoding="utf-8")
+    (root / MANIFEST).write_bytes("".join(lines).encode())
     return root / MANIFEST
 
 
@@ -82,7 +86,7 @@ def compare_manifest(folder: str | Path) -> Changes:
     """
     root = Path(folder)
     wanted, there = _read(root), set(_files(root))
-    changes = Changes(added=[name for name in sorted(there - set(wanted)) if CONFIG_OR_CODE.fullmatch(name)])
+    changes = Changes(added=[name for name in sorted(there - set(wanted)) if _runs(root, name)])
     for name, digest in wanted.items():
         weights = WEIGHTS.fullmatch(name) is not None
         if name not in there:
@@ -121,13 +125,14 @@ def _read(root: Path) -> dict[str, str]:
     if not path.is_file():
         raise MissingError(f"{root} has no {MANIFEST}", fix="pack the bundle: python -m monai_mtl pack")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # as sha256sum does; splitlines and text files end lines at what may stand in names
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text", fix="take the bundle again from where it came") from error
     found = [LINE.fullmatch(line) for line in lines]
     broken = [line for line, match in zip(lines, found, strict=True) if match is None]
     outside = [m[2] for m in found if m and (m[2].startswith("/") or ".." in m[2].split("/"))]
-    if broken or outside or not lines or len({m[2] for m in found if m}) < len(lines):
+    if broken or outside or len({m[2] for m in found if m}) < len(lines):
         raise ConfigError(f"{path} cannot be read", [*broken, *outside], fix="take the bundle again")
     return {match[2]: match[1] for match in found if match}
 
@@ -136,9 +141,15 @@ def _files(root: Path) -> Iterable[str]:
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         kept = WEIGHTS.fullmatch(name) or CONFIG_OR_CODE.fullmatch(name) or not WRITTEN.fullmatch(name)
-        kept = kept and name not in (MANIFEST, SIGNATURE) and not name.endswith(".pyc")
+        kept = kept and name not in (MANIFEST, SIGNATURE) and not CACHED.fullmatch(name)
         if kept and (path.is_file() or path.is_symlink()):
             yield name
+
+
+def _runs(root: Path, name: str) -> bool:
+    """Whether an added file is a config or code, or a link beside the folders: a name that Python may import from."""
+    linked = (root / name).is_symlink() and "/" not in name and WRITTEN.fullmatch(f"{name}/") is None
+    return linked or CONFIG_OR_CODE.fullmatch(name) is not None
 
 
 def _digest(path: Path) -> str:

@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.config import PathLike
 
 from ..errors import MissingError, own_error
-from .manifest import check_manifest
+from .packed_code import admit
 from .settings import check_settings, config_files, merged
 
 __all__ = ["component", "in_our_words", "open_bundle", "start_handlers"]
@@ -37,7 +37,7 @@ def open_bundle(
         ConfigError: If it holds no such overlay, an override names a setting that the config does not have, or a packed
             bundle is not what its manifest says.
     """
-    if retrained := check_manifest(Path(bundle)):
+    if retrained := admit(Path(bundle)):
         logging.getLogger("monai_mtl").info("retrained since the bundle was packed: %s", ", ".join(retrained))
     folder = Path(bundle).resolve() / "configs"
     if not (folder / configs[0]).is_file():

@@ -5,23 +5,37 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
 from .audit import audit
-from .closure import PACKAGE, other_packages, package_files
+from .closure import PACKAGE, package_files
 from .json_style import render
 from .manifest import write_manifest
+from .packed_metadata import packed_metadata
 from .packed_weights import check_weights, pack_weights, shipped_settings
 from .signing import sign_manifest
 
-__all__ = ["pack_bundle", "pins"]
+__all__ = ["pack_bundle"]
 
 OWN = PACKAGE.name
 NAME = re.compile(rf'"({OWN}\.[A-Za-z_.0-9]+)"')
-LEFT = ("models", "eval", "predictions", "cache", "mlruns", "__pycache__", "*.pyc", "*.part", "training.*")
+STAGING = ".packing-"
+LEFT = (
+    "models",
+    "eval",
+    "predictions",
+    "cache",
+    "mlruns",
+    "__pycache__",
+    "*.pyc",
+    "*.part",
+    "training.*",
+    f"{STAGING}*",
+)
 LIMIT = 25 << 20
 """Bytes of a file that the model zoo takes into its repository."""
 
@@ -45,7 +59,7 @@ not look at it.
 def pack_bundle(
     bundle: Path, target: Path, weights: Path | None = None, weights_url: str | None = None, key: Path | None = None
 ) -> list[str]:
-    """Write a bundle as a folder that needs no package of ours.
+    """Write a bundle as a folder that needs no package of ours; all of it, or nothing if that fails.
 
     Args:
         bundle: Folder of the bundle.
@@ -73,44 +87,47 @@ def pack_bundle(
         )
     if weights is not None:
         check_weights(bundle, weights)
+    above = next(folder for folder in target.absolute().parents if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=above) as staging:
+        place = Path(staging) / target.absolute().name
+        notes = _write(bundle, place, metadata, weights, weights_url)
+        if key is not None:
+            sign_manifest(place, key)
+        _put(place, target)
+    return notes
+
+
+def _put(place: Path, target: Path) -> None:
+    """Move a folder to its place; into it, where it exists already and may be somebody's current folder."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place.rename(target)
+        return
+    for path in sorted(place.iterdir()):
+        shutil.move(path, target / path.name)
+
+
+def _write(
+    bundle: Path, target: Path, metadata: dict[str, Any], weights: Path | None, weights_url: str | None
+) -> list[str]:
     configs = bundle / "configs"
     texts = {path.relative_to(configs).as_posix(): path.read_text() for path in sorted(configs.rglob("*.json"))}
     files = package_files(sorted({name for text in texts.values() for name in NAME.findall(text)}))
-    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT), dirs_exist_ok=True)
+    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT))
     settings = shipped_settings(bundle) if weights is None else {}
     if weights is not None or not (bundle / "models" / "model.safetensors").is_file():
         metadata["eval_metrics"] = dict.fromkeys(metadata["eval_metrics"])  # they are of the bundle's own weights
     for name in texts:
         (target / "configs" / name).write_text(_dumped(_rewritten(name, texts, settings)))
-    (target / "configs" / "metadata.json").write_text(_dumped(_metadata(metadata, files, settings)))
+    (target / "configs" / "metadata.json").write_text(_dumped(packed_metadata(metadata, files, settings)))
     _vendor(files, target)
     readme = target / "docs" / "README.md"
     readme.write_text(readme.read_text().rstrip() + USE)
     notes = pack_weights(bundle, target, weights)
     notes += _large_files(target, weights_url)
     write_manifest(target)
-    if key is not None:
-        sign_manifest(target, key)
     notes += [f"audit: {one.text()}" for one in audit(target)]
     return notes
-
-
-def pins(files: list[Path]) -> dict[str, str]:
-    """Versions of the distributions that files of this package import.
-
-    Args:
-        files: As :func:`package_files` returns them.
-
-    Raises:
-        ConfigError: If no version is pinned for one of them.
-    """
-    known = json.loads((Path(__file__).parent / "pins.json").read_text())
-    modules = other_packages(files) | {"monai", "numpy", "torch"}
-    unknown = sorted(modules - set(known["modules"]) - set(known["optional"]))
-    if unknown:
-        raise ConfigError("no version is pinned for these packages", unknown, fix="add them to bundle/pins.json")
-    names = {name for module in modules & set(known["modules"]) for name in known["modules"][module]}
-    return {name: known["distributions"][name] for name in sorted(names, key=str.lower)}
 
 
 def _rewritten(name: str, texts: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -139,39 +156,6 @@ def _plain(text: str) -> dict[str, Any]:
 def _needs_code(item: Any) -> bool:
     """Whether a step of ``initialize`` makes something of ours."""
     return "scripts." in json.dumps(item) or "@network_def" in json.dumps(item)
-
-
-def _metadata(metadata: dict[str, Any], files: list[Path], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    found = pins(files)
-    changed = {
-        **metadata,
-        "monai_version": found.pop("monai"),
-        "pytorch_version": found.pop("torch"),
-        "numpy_version": found.pop("numpy"),
-        "required_packages_version": found,
-    }
-    return _fitted(changed, settings.get("inference.json", {}))
-
-
-def _fitted(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Sizes and classes of the weights that ship, in place of the paper's."""
-    declared = metadata["network_data_format"]
-    old = declared["inputs"]["image"]["spatial_shape"]
-    size = settings.get("image_size", old)
-    for one in _tensors(declared):
-        sides = zip(one["spatial_shape"], size, old, strict=True) if one["spatial_shape"] else ()
-        one["spatial_shape"] = [side * new // was for side, new, was in sides]
-    for name, key in (("pred", "seg_classes"), ("cls", "cls_classes")):
-        if key in settings:
-            names = settings[key]
-            channels = {"num_channels": len(names), "channel_def": {str(i): word for i, word in enumerate(names)}}
-            declared["outputs"][name].update(channels)
-    return metadata
-
-
-def _tensors(declared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from declared["inputs"].values()
-    yield from declared["outputs"].values()
 
 
 def _vendor(files: list[Path], target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 import warnings
@@ -13,6 +14,7 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
+from .packed_code import admit
 from .root import is_plain_run
 
 __all__ = ["noting", "plain_command", "run_configs", "running_command", "short_path", "shown"]
@@ -57,10 +59,15 @@ def run_configs(files: Sequence[Path], settings: Mapping[str, Any], own_logging:
 
     Returns:
         MONAI's parser of the configs.
+
+    Raises:
+        ConfigError: If a packed bundle is not what its manifest says; that it was trained further is told.
     """
+    configs = files[0].resolve().parent
+    if retrained := admit(configs.parent):
+        logging.getLogger("monai_mtl").info("retrained since the bundle was packed: %s", ", ".join(retrained))
     from monai.bundle import ConfigWorkflow
 
-    configs = files[0].resolve().parent
     workflow = ConfigWorkflow(
         [str(file) for file in files],
         meta_file=str(configs / "metadata.json"),

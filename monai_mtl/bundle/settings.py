@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from .manifest import check_manifest
 
 __all__ = ["check_settings", "config_files", "did_you_mean", "merged"]
 
@@ -21,8 +22,9 @@ def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
         names: Of files in its ``configs/``.
 
     Raises:
-        ConfigError: If there is no such file.
+        ConfigError: If there is no such file, or a packed bundle is not what its manifest says.
     """
+    check_manifest(folder)
     files = [folder / "configs" / name for name in names]
     for file in files:
         if not file.is_file():

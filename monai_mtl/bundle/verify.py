@@ -20,6 +20,7 @@ from ..errors import own_error
 from .audit import audit
 from .manifest import MANIFEST, SIGNATURE, compare_manifest
 from .opening import component, open_bundle
+from .packed_code import import_from_source
 from .schema import metadata_faults
 from .signing import signature_faults
 from .verify_configs import equality_faults, metric_faults
@@ -164,6 +165,7 @@ def _importable(folder: Path) -> Iterator[None]:
     logger = logging.getLogger("monai.bundle.workflows")  # it warns that no logging.conf is applied
     before, level = list(sys.path), logger.level
     _forget()
+    import_from_source(folder)
     sys.path.insert(0, str(folder))
     logger.setLevel(logging.ERROR)
     try:

@@ -18,11 +18,12 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from safetensors import safe_open
 
-from monai_mtl.bundle import pack
+from monai_mtl.bundle import pack, packed_metadata
 from monai_mtl.bundle.audit import audit
 from monai_mtl.bundle.closure import PACKAGE, other_packages, package_files
 from monai_mtl.bundle.manifest import check_manifest
-from monai_mtl.bundle.pack import pack_bundle, pins
+from monai_mtl.bundle.pack import pack_bundle
+from monai_mtl.bundle.packed_metadata import pins
 from monai_mtl.bundle.weights import read_weights, ship_weights
 from monai_mtl.errors import ConfigError, MissingError
 from monai_mtl.registry import find_bundles
@@ -279,6 +280,59 @@ def test_what_cannot_be_packed_is_refused(trained, tmp_path):
         package_files(["monai.data.Dataset"])
 
 
+def damage(name: str, bundle: Path, monkeypatch) -> None:
+    """Make a pack fail late."""
+    if name == "a package without a version":
+        monkeypatch.setattr(packed_metadata, "other_packages", lambda files: {"surprise"})
+    elif name == "a name that no manifest holds":
+        (bundle / "docs" / "a\nb.md").write_text("")
+    elif name == "damaged weights":
+        (bundle / "models" / "model.safetensors").write_bytes(b"\xff" * 64)
+    elif name == "no library to sign with":
+        monkeypatch.setitem(sys.modules, "model_signing.signing", None)
+    elif name == "stopped by hand":
+        monkeypatch.setattr(pack, "audit", stopped)
+
+
+def stopped(_: Path) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("a package without a version", False),
+        ("a name that no manifest holds", True),
+        ("damaged weights", False),
+        ("no library to sign with", True),
+        ("no key", False),
+        ("stopped by hand", True),
+    ],
+)
+def test_a_pack_that_fails_leaves_nothing(trained, tmp_path, monkeypatch, name, there):
+    damage(name, trained, monkeypatch)
+    target = tmp_path / "out" / "packed"
+    if there:
+        target.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(KeyboardInterrupt if name == "stopped by hand" else (ConfigError, MissingError)):
+        pack_bundle(trained, target, key=tmp_path / "none.pem" if "key" in name or "sign" in name else None)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_it_may_be_packed_into_an_empty_current_folder_and_into_one_of_the_bundle(trained, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    pack_bundle(trained, Path())
+    assert check_manifest(Path.cwd()) == []
+    assert Path("MANIFEST.sha256").is_file()
+    pack_bundle(trained, trained / "packed" / "one")
+    assert sorted(path.name for path in (trained / "packed").iterdir()) == ["one"]
+    names = {path.name for path in (tmp_path / "here").iterdir()}
+    assert {path.name for path in (trained / "packed" / "one").iterdir()} == names
+    assert (trained / "packed" / "one").stat().st_mode == (trained / "configs").stat().st_mode
+
+
 def test_the_closure_is_part_of_the_package():
     files = package_files(["monai_mtl.networks.YNet"])
     assert {Path("__init__.py"), Path("networks/__init__.py"), Path("networks/ynet.py"), Path("layers/esp.py")} <= set(
@@ -300,6 +354,6 @@ def test_versions_are_pinned_for_all_that_is_imported_and_above_our_floors(monke
         pinned = {name.lower(): version for name, version in found.items()}.get(floor.name.lower())
         assert pinned is None or Version(pinned) in floor.specifier, floor
     assert "torch" in other_packages(files)
-    monkeypatch.setattr(pack, "other_packages", lambda files: {"surprise"})
+    monkeypatch.setattr(packed_metadata, "other_packages", lambda files: {"surprise"})
     with pytest.raises(ConfigError, match="no version is pinned"):
         pins(files)

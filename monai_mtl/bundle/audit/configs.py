@@ -20,6 +20,8 @@ __all__ = ["Configs"]
 
 COMMENTS = {"_desc_"}
 MODES = ("default", "callable")
+META = re.compile(r"[@%]_meta_((?:::\w+)*)")
+"""A use of metadata.json, as MONAI has it in every config."""
 MACRO_FILE = re.compile(r"(.*\.(?:json|yaml|yml))(?=(?:::.*)|$)", re.IGNORECASE)
 
 
@@ -46,8 +48,11 @@ class Configs:
         self.values: dict[str, list[Any]] = {}
         self.aliases: dict[str, set[str]] = {}
         self.modules: dict[str, set[str]] = {}
-        for document in documents.values():
+        self.facts: dict[str, dict[str, tuple[str, str]]] = {}
+        for file, document in documents.items():
             for place, _, value in walk(document):
+                if _is_free(file) and isinstance(value, str) and (fault := path_fault(value)):
+                    self.facts.setdefault(file, {})[place] = fault
                 self.values.setdefault(place, []).append(value)
                 if isinstance(value, str) and value.startswith("$") and "import" in value:
                     self._bind(place, value[1:])
@@ -55,11 +60,9 @@ class Configs:
     def findings(self) -> list[Finding]:
         """What is wrong, file by file."""
         for file, document in self.documents.items():
-            base = file.rsplit("/", 1)[-1].lower()
-            free = base == "metadata.json" or base.startswith("large_files.")
             for place, key, value in walk(document):
-                self._check(file, place, key, value, free)
-            if base == "metadata.json" and isinstance(document, dict):
+                self._check(file, place, key, value, _is_free(file))
+            if _is_metadata(file) and isinstance(document, dict):
                 self.found |= dict.fromkeys(metadata_findings(file, document))
         return list(self.found)
 
@@ -81,6 +84,8 @@ class Configs:
             self._string(file, place, key, value, free)
 
     def _string(self, file: str, place: str, key: str, value: str, free: bool) -> None:
+        for found in META.findall(relative_id(place, value)):
+            self._borrowed(file, place, value, [one for one in self.facts if _is_metadata(one)], found)
         if value.startswith("$"):
             self._expression(file, place, relative_id(place, value)[1:])
             return
@@ -223,3 +228,23 @@ class Configs:
         beside = file.rsplit("/", 1)[0] + "/" + path if "/" in file else path
         if path_fault(match.group(1)) or not {path, beside} & self.files:
             self._add("file", file, place, "%" + text, "a config from outside the bundle, which nobody has looked at")
+        self._borrowed(
+            file, place, "%" + text, [one for one in (path, beside) if one in self.facts], text[match.end() :]
+        )
+
+    def _borrowed(self, file: str, place: str, value: str, sources: list[str], what: str) -> None:
+        """A use of a fact; a path or address may stand among facts, but not be used."""
+        wanted = what.removeprefix("::")
+        for source in sources:
+            for name, (kind, why) in self.facts[source].items():
+                if not wanted or name == wanted or name.startswith(wanted + "::"):
+                    self._add(kind, file, place, f"{value}, in {source} {name.replace('::', '#')}", why)
+
+
+def _is_metadata(file: str) -> bool:
+    return file.rsplit("/", 1)[-1].lower() == "metadata.json"
+
+
+def _is_free(file: str) -> bool:
+    """Whether paths and addresses may stand in a file, as facts."""
+    return _is_metadata(file) or file.rsplit("/", 1)[-1].lower().startswith("large_files.")

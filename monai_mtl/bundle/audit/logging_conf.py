@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 
 from .finding import Finding
 from .texts import hidden, path_fault
@@ -15,6 +16,7 @@ HANDLERS = {
     *("handlers.RotatingFileHandler", "handlers.TimedRotatingFileHandler", "handlers.MemoryHandler"),
 }
 CLASSES = HANDLERS | {f"logging.{name}" for name in HANDLERS}
+CONFIG = re.compile(r"\.(json|ya?ml|conf|cfg|ini)\s*$", re.IGNORECASE)
 STREAMS = {"sys.stdout", "sys.stderr"}
 EVALUATED = ("args", "kwargs")
 
@@ -57,6 +59,8 @@ def _arguments(file: str, place: str, value: str) -> list[Finding]:
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str) and (fault := path_fault(node.value)):
                 found.append(Finding(fault[0], file, place, node.value, fault[1]))
+            elif isinstance(node.value, str) and CONFIG.search(node.value):
+                found.append(Finding("file", file, place, node.value, "the log is written over a config"))
         elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             waiting += node.elts
         elif isinstance(node, ast.Dict):

@@ -10,7 +10,7 @@ import re
 
 from .finding import Finding
 
-__all__ = ["page_faults"]
+__all__ = ["network_faults", "page_faults"]
 
 TOKEN = re.compile(r'<!doctype html>|</([a-z][a-z0-9]*)>|<([a-z][a-z0-9]*)((?:\s+[a-z-]+(?:="[^"<>]*")?)*)\s*>|[^<>]+')
 ATTRIBUTE = re.compile(r'([a-z-]+)(?:="([^"]*)")?')
@@ -32,6 +32,11 @@ VALUES = {
 """What attributes that a browser acts upon may say."""
 FETCHES = re.compile(r"url\s*\(|image-set|@import|expression|[\\&]", re.IGNORECASE)
 """In a style: an address, or a way to hide one."""
+DECLARATION = re.compile(
+    r"""\A<\?xml version=["']1\.[01]["'](\s+(encoding=["']utf-8["']|standalone=["']\w+["']))*\s*\?>""", re.IGNORECASE
+)
+OTHER_XML = re.compile(r"<\?[^?]{0,40}|<!(?!--)[^>]{0,40}|\bxmlns\b[^>]{0,40}", re.IGNORECASE)
+"""Instructions, declarations, and the namespaces by which a browser knows pages and drawings."""
 WHY = "a browser that opens the page acts on it"
 
 
@@ -66,6 +71,21 @@ def page_faults(name: str, content: bytes) -> list[Finding]:
         acting = [one[0] for one in ATTRIBUTE.finditer(attributes or "") if not _harmless(one[1], one[2] or "")]
         found += [Finding("code", name, where, one[:80], WHY) for one in acting]
     return found
+
+
+def network_faults(name: str, content: bytes) -> list[Finding]:
+    """What an XML file holds that no network of OpenVINO does: it is a page, or leads to another file.
+
+    Args:
+        name: Of the file.
+        content: UTF-8.
+    """
+    try:
+        found = OTHER_XML.search(DECLARATION.sub("", content.decode("utf-8"), count=1))
+    except UnicodeDecodeError:
+        return [Finding("code", name, "", "XML that is not UTF-8", "programs may read it differently")]
+    why = "a browser that opens the file acts on it, and a parser may read another file for it"
+    return [Finding("code", name, "", found[0], why)] if found else []
 
 
 def _harmless(attribute: str, value: str) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import pickletools
-import struct
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from .arrays import HEADER, array_faults, is_array
+from .disguise import behind_faults
 from .finding import Finding
+from .layout import layout_faults
 from .sources import Entry, archive_faults
+from .tensors import onnx_faults, safetensors_faults
 
 __all__ = ["looks_like_pickle", "weights_faults"]
 
@@ -39,13 +42,16 @@ ALLOWED = {
 
 REFUSED = {"INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID"}
 TEXTS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+PART = re.compile(
+    r"data/\d+|byteorder|version|\.format_version|\.storage_alignment|\.data/serialization_id|(code|extra)/.*|constants/\d+"
+)
+"""Parts of a file of ``torch.save`` that are no pickles, and of TorchScript, which is a finding as a whole."""
 MEMO = {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}
 RECALL = {"GET", "BINGET", "LONG_BINGET"}
 MOST = 256 << 20
 MOST_OPCODES = 5_000_000
 MAGIC = 0x1950A86A20F9469CFC6C
 """First value of a file of ``torch.save`` before the zip format."""
-HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def weights_faults(entry: Entry) -> list[Finding]:
@@ -56,17 +62,21 @@ def weights_faults(entry: Entry) -> list[Finding]:
     """
     head, name = entry.read(16), entry.name
     if name.lower().endswith(".safetensors"):
-        return _safetensors(entry)
+        return safetensors_faults(entry)
     if name.lower().endswith(".onnx"):
-        return _onnx(entry)
+        return onnx_faults(entry)
     if head.startswith(b"PK"):
         return _archive(entry)
-    if head.startswith(b"\x93NUMPY"):
-        return _array(entry.name, entry.read(1 << 16))
+    if is_array(head):
+        return array_faults(name, entry.read(HEADER))
     if head.startswith(b"\x7fELF"):
         return [Finding("code", name, "", "native code", "it runs when it is loaded")]
     with entry.opened() as file:
-        return pickle_faults(file, name)
+        found = pickle_faults(file, name)
+    found += behind_faults(entry)
+    if name.lower().endswith(".pth") and re.search(rb"^import[ \t]", entry.read(HEADER), re.MULTILINE):
+        found.append(Finding("code", name, "", "lines of a site file", "Python runs them at each start"))
+    return found
 
 
 def looks_like_pickle(head: bytes) -> bool:
@@ -75,7 +85,7 @@ def looks_like_pickle(head: bytes) -> bool:
 
 
 def _archive(entry: Entry) -> list[Finding]:
-    found = archive_faults(entry.opened(), entry.name)
+    found = archive_faults(entry.opened(), entry.name) or layout_faults(entry.opened(), entry.name)
     if found:
         return found
     with entry.opened() as file, zipfile.ZipFile(file) as archive:
@@ -86,15 +96,17 @@ def _archive(entry: Entry) -> list[Finding]:
         pickles = 0
         for name in names:
             with archive.open(name) as part:
-                head = part.read(64)
-            if name.endswith((".pkl", ".pickle")) or (looks_like_pickle(head) and "/data/" not in f"/{name}"):
+                head = part.read(HEADER)
+            if name.lower().endswith((".pkl", ".pickle")) or (looks_like_pickle(head) and "/data/" not in f"/{name}"):
                 pickles += 1
                 with archive.open(name) as part:
                     found += pickle_faults(io.BytesIO(part.read(MOST)), f"{entry.name}/{name}")
-            elif name.endswith(".npy"):
-                found += _array(f"{entry.name}/{name}", head)
-            elif name.endswith((".py", ".so", ".pyc")) and "/code/" not in f"/{name}":
-                found.append(Finding("code", entry.name, "", name, "code beside weights"))
+            elif name.endswith(".npy") or is_array(head):
+                found += array_faults(f"{entry.name}/{name}", head)
+            elif not PART.fullmatch(name.partition("/")[2]):
+                found.append(
+                    Finding("code", entry.name, "", name, "no part of weights, so code or data may stand there")
+                )
         if not pickles and not all(name.endswith(".npy") for name in names):
             found.append(
                 Finding("unknown", entry.name, "", "an archive without weights", "nobody knows what it is for")
@@ -164,37 +176,3 @@ def _globals(file: IO[bytes]) -> Iterator[tuple[int, str, object]]:
         elif kind not in ("PROTO", "FRAME"):
             last.append(None)
         del last[:-8]
-
-
-def _array(name: str, head: bytes) -> list[Finding]:
-    """An ``.npy`` file of objects is a pickle."""
-    if head[:6] != b"\x93NUMPY" or b"'descr': '|O'" in head or b"'O" in head:
-        return [Finding("pickle", name, "", "an array of objects", "loading it unpickles")]
-    return []
-
-
-def _safetensors(entry: Entry) -> list[Finding]:
-    head = entry.read(8)
-    length = struct.unpack("<Q", head)[0] if len(head) == 8 else entry.size
-    if length + 8 > entry.size or length > 100 << 20:
-        return [Finding("config", entry.name, "", "no safetensors", "its header is longer than the file")]
-    try:
-        header = json.loads(entry.read(8 + length)[8:])
-        ends = [int(one["data_offsets"][1]) for key, one in header.items() if key != "__metadata__"]
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        return [Finding("config", entry.name, "", f"no safetensors: {error}", "its header cannot be read")]
-    if max(ends, default=0) != entry.size - 8 - length:
-        return [Finding("config", entry.name, "", "bytes that no tensor owns", "something else may hide there")]
-    return []
-
-
-def _onnx(entry: Entry) -> list[Finding]:
-    """Data of an ONNX file may lie in other files, which it names by their path."""
-    content, found, at = entry.read(64 << 20), [], 0
-    while (at := content.find(b"\n\x08location\x12", at)) >= 0:
-        length = content[at + 11]
-        path = content[at + 12 : at + 12 + length].decode("utf-8", "replace")
-        if path.startswith(("/", "\\", "~")) or ".." in path or ":" in path:
-            found.append(Finding("file", entry.name, f"byte {at}", path, "its weights lie outside the bundle"))
-        at += 11
-    return found

@@ -8,15 +8,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .arrays import is_array
 from .configs import Configs
+from .disguise import disguise_faults
 from .documents import Unreadable, read_document
+from .fetched import fetched_faults
 from .finding import Finding
 from .logging_conf import logging_faults
 from .names import Names, load_names
-from .pages import page_faults
+from .pages import network_faults, page_faults
 from .pickles import looks_like_pickle, weights_faults
+from .places import place_fault
 from .python_code import code_faults, definitions
-from .sources import LIMITS, Entry, archive_faults, open_source
+from .sources import LIMITS, UNREADABLE, Entry, archive_faults, open_source, tar_faults
 from .syntax import MODULE
 
 __all__ = ["audit"]
@@ -25,9 +29,11 @@ CONFIGS = {"json", "yaml", "yml"}
 LOGGING = {"conf", "cfg", "ini"}
 PAGES = {"html", "htm"}
 WEIGHTS = {"pt", "pth", "ckpt", "pkl", "pickle", "joblib", "ts", "npy", "npz", "safetensors", "onnx"}
-TEXT = {"md", "txt", "rst", "csv", "tsv", "sha256", "sig", "bib", "xml"}
+TEXT = {"md", "txt", "rst", "csv", "tsv", "sha256", "sig", "bib"}
 PICTURES = {"png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp", "dcm", "nii", "mha", "mhd", "nrrd"}
 BARE = {"license", "notice", "readme", "authors", "citation", "manifest", ".gitignore", ".gitattributes", "copying"}
+FETCHED = PICTURES | WEIGHTS - {"pkl", "pickle", "joblib", "ts"}
+"""Kinds of files that may be fetched later; a pickle or code would have been a finding."""
 VENDORED = "scripts/monai_mtl/"
 PROGRAMS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 SHOWN = 3
@@ -49,29 +55,39 @@ def audit(path: str | Path, allow: str | Path | None = None) -> list[Finding]:
     """
     names = load_names(allow)
     entries, found = open_source(path)
-    files = {entry.name for entry in entries}
+    files = {entry.name: entry for entry in entries}
     code: dict[str, bytes] = {}
     documents: dict[str, Any] = {}
     for entry in entries:
         try:
-            entry.read(1)
-        except OSError as error:
-            found.append(
-                Finding("config", entry.name, "", f"cannot be read: {error.strerror}", "what it holds is not known")
-            )
-            continue
-        beside = entry.name.rpartition(".")[0] + ".xml" in files
-        found += _raw(entry) if beside and _suffix(entry.name) == "bin" else _look(entry, names, code, documents)
-    found += Configs(documents, names, files, _finder(code, names)).findings()
+            found += _entry(entry, names, files, code, documents)
+        except UNREADABLE as error:
+            what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            found.append(Finding("config", entry.name, "", what, "what it holds is not known"))
+    for name, value in documents.items():
+        if PurePosixPath(name).name.lower().startswith("large_files."):
+            found += fetched_faults(name, value, files, FETCHED)
+    if list(files) != [Path(path).name]:  # a single file has no place in a bundle
+        found += [fault for name in files if (fault := place_fault(name, CONFIGS | LOGGING, BARE)) is not None]
+    found += Configs(documents, names, set(files), _finder(code, names)).findings()
     return _grouped(found)
+
+
+def _entry(
+    entry: Entry, names: Names, files: Mapping[str, Entry], code: dict[str, bytes], documents: dict[str, Any]
+) -> list[Finding]:
+    """What is wrong with a file by its kind, and what else it is if there is nothing wrong with it."""
+    numbers = _suffix(entry.name) == "bin" and entry.name.rpartition(".")[0] + ".xml" in files  # of an OpenVINO network
+    found = _plain(entry, "") if numbers else _look(entry, names, code, documents)
+    return found or ([] if _is_weights(entry.name) and not numbers else disguise_faults(entry))
 
 
 def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[str, Any]) -> list[Finding]:
     name, suffix = entry.name, _suffix(entry.name)
     base = PurePosixPath(name).name.lower()
-    if suffix in WEIGHTS or (suffix == "bin" and "model" in base):
+    if _is_weights(name):
         return weights_faults(entry)
-    if suffix in CONFIGS | LOGGING | PAGES | {"py"} and entry.size > LIMITS.text:
+    if suffix in CONFIGS | LOGGING | PAGES | {"py", "xml"} and entry.size > LIMITS.text:
         return [Finding("config", name, "", f"{entry.size} bytes", "too large to be looked at")]
     if suffix in CONFIGS:
         return _document(entry, suffix, documents)
@@ -80,19 +96,20 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     if suffix == "py":
         code[name] = entry.read(LIMITS.text)
         return _code(name, code[name], names)
+    if suffix == "xml":
+        return network_faults(name, entry.read(LIMITS.text))
     if _known(name, suffix, base):
         return _plain(entry, base)
     if suffix in ("zip", "whl", "egg", "jar", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar"):
-        more = archive_faults(entry.opened(), name) if entry.read(2) == b"PK" else []
+        faults = archive_faults if entry.read(2) == b"PK" else tar_faults
+        more = faults(entry.opened(), name)
         return [*more, Finding("archive", name, "", "an archive in the bundle", "what it holds is not looked at")]
     if suffix in ("css", "html") and _is_ours(name, entry.read(LIMITS.text)):
         return []
     if suffix in PAGES:
         return page_faults(name, entry.read(LIMITS.text))
     head = entry.read(16)
-    if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "pth", "engine", "plan", "trt") or head.startswith(
-        PROGRAMS
-    ):
+    if suffix in ("so", "pyd", "dll", "dylib", "exe", "pyc", "engine", "plan", "trt") or head.startswith(PROGRAMS):
         return [Finding("code", name, "", "a program, or compiled code", "what it does cannot be told")]
     if looks_like_pickle(head):
         return weights_faults(entry)
@@ -104,9 +121,8 @@ def _look(entry: Entry, names: Names, code: dict[str, bytes], documents: dict[st
     return [Finding("unknown", name, "", f"a file of kind '{suffix or base}'", "nobody knows what it is for")]
 
 
-def _raw(entry: Entry) -> list[Finding]:
-    """The numbers that belong to an OpenVINO network."""
-    return _plain(entry, "")
+def _is_weights(name: str) -> bool:
+    return _suffix(name) in WEIGHTS or (_suffix(name) == "bin" and "model" in PurePosixPath(name).name.lower())
 
 
 def _known(name: str, suffix: str, base: str) -> bool:
@@ -116,8 +132,10 @@ def _known(name: str, suffix: str, base: str) -> bool:
 
 def _plain(entry: Entry, base: str) -> list[Finding]:
     head = entry.read(16)
-    if head.startswith(PROGRAMS) or looks_like_pickle(head) or head.startswith(b"PK\x03\x04"):
-        return [Finding("code", entry.name, "", "not what its name says", "a program, a pickle or an archive")]
+    if head.startswith(PROGRAMS) or looks_like_pickle(head) or is_array(head) or head.startswith(b"PK\x03\x04"):
+        return [
+            Finding("code", entry.name, "", "not what its name says", "a program, a pickle, an array or an archive")
+        ]
     if base.startswith("requirements") and base.endswith(".txt"):
         lines = entry.read(LIMITS.text).decode("utf-8", "replace").splitlines()
         wanted = re.compile(r"\s*(#.*|[A-Za-z0-9][\w.\-]*(\[[\w,]*\])?\s*([<>=!~]=?[^;@/]*)?(;[^@/]*)?)?")
@@ -134,24 +152,7 @@ def _document(entry: Entry, suffix: str, documents: dict[str, Any]) -> list[Find
     except Unreadable as error:
         return [Finding("config", name, "", str(error), "what it holds is not known")]
     found = [Finding("config", name, "", one, "two programs may read it differently") for one in odd]
-    if PurePosixPath(name).name.lower().startswith("large_files."):
-        found += _large_files(name, value)
     documents[name] = value
-    return found
-
-
-def _large_files(name: str, value: Any) -> list[Finding]:
-    """Weights that are fetched when the bundle is: each needs a digest and a place inside the bundle."""
-    found = []
-    for i, one in enumerate(value.get("large_files") or [] if isinstance(value, dict) else []):
-        place, given = f"large_files#{i}", one if isinstance(one, dict) else {}
-        url, path = str(given.get("url", "")), str(given.get("path", ""))
-        if not given.get("hash_val"):
-            found.append(Finding("network", name, place, url, "fetched without a digest, so anything may come"))
-        if not url.startswith("https://"):
-            found.append(Finding("network", name, place, url, "fetched without encryption, or from this machine"))
-        if path.startswith(("/", "~", "\\")) or ".." in re.split(r"[\\/]", path) or ":" in path:
-            found.append(Finding("file", name, place, path, "it is written outside the bundle"))
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +18,7 @@ from typing import IO
 from ...errors import MissingError
 from .finding import Finding
 
-__all__ = ["LIMITS", "Entry", "Limits", "archive_faults", "open_source"]
+__all__ = ["LIMITS", "UNREADABLE", "Entry", "Limits", "archive_faults", "open_source", "tar_faults"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Limits:
 
 
 LIMITS = Limits()
+UNREADABLE = (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a file may raise, also one in an archive that is damaged."""
+DAMAGED = (*UNREADABLE, tarfile.TarError, ValueError)
+"""What reading the heads of a tar archive may raise."""
 
 
 @dataclass(frozen=True)
@@ -80,28 +86,53 @@ def open_source(path: str | Path) -> tuple[list[Entry], list[Finding]]:
         faults = archive_faults(place.open("rb"), place.name)
         return ([] if faults else list(_zip_entries(place))), faults
     if (tarfile.is_tarfile(place) and ".tar" in "".join(place.suffixes[-2:]).lower()) or place.suffix.lower() == ".tgz":
-        return _tar(place)
+        return _tar(place.open("rb"), place.name)
     return [Entry(place.name, place.stat().st_size, partial(_opened, place))], []
 
 
 def _folder(root: Path) -> tuple[list[Entry], list[Finding]]:
-    entries, findings, within = [], [], root.resolve()
-    for folder, folders, names in os.walk(root):
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    within = root.resolve()
+
+    def unread(error: OSError) -> None:
+        """A folder whose names cannot be had."""
+        inside = Path(error.filename).relative_to(root).as_posix()
+        findings.append(
+            Finding("config", inside, "", f"cannot be read: {error.strerror}", "what it holds is not known")
+        )
+
+    for folder, folders, names in os.walk(root, onerror=unread):
+        if Path(folder) == root:
+            folders[:] = [name for name in folders if name != ".git" or (root / name).is_symlink()]
         for name in sorted([*names, *folders]):
             path = Path(folder) / name
             inside = path.relative_to(root).as_posix()
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                if not path.resolve().is_relative_to(within):
-                    findings.append(Finding("file", inside, "", f"link to {os.readlink(path)}", "it leaves the bundle"))
-                elif path.is_file():
+                if fault := _link_fault(path, within):
+                    findings.append(Finding("file", inside, "", f"link to {os.readlink(path)}", fault))
+                else:
                     entries.append(Entry(inside, path.stat().st_size, partial(_opened, path)))
             elif stat.S_ISREG(mode):
                 entries.append(Entry(inside, path.stat().st_size, partial(_opened, path)))
             elif not stat.S_ISDIR(mode):
                 findings.append(Finding("file", inside, "", "a device, pipe or socket", "reading it may never end"))
-        folders[:] = [name for name in sorted(folders) if name != ".git"]
+        folders.sort()
     return entries, findings
+
+
+def _link_fault(path: Path, within: Path) -> str | None:
+    """Why a link is no other name of a file of the bundle."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # Python before 3.13 raises the latter for links in a circle
+        target = path.parent.resolve() / os.readlink(path)
+        outside = not Path(os.path.normpath(target)).is_relative_to(within)
+        return "it leaves the bundle" if outside else "it leads nowhere, or to what comes there later"
+    if not target.is_relative_to(within):
+        return "it leaves the bundle"
+    return None if target.is_file() else "a linked folder: code in it can be imported by a name that is not looked at"
 
 
 def _zip_entries(place: Path) -> Iterator[Entry]:
@@ -170,30 +201,47 @@ def _local_name(file: IO[bytes], info: zipfile.ZipInfo) -> str | None:
     return file.read(int.from_bytes(header[26:28], "little")).decode(encoding, "replace").split("\0")[0]
 
 
-def _tar(place: Path, limits: Limits = LIMITS) -> tuple[list[Entry], list[Finding]]:
+def tar_faults(file: IO[bytes], name: str) -> list[Finding]:
+    """What is wrong with a tar archive, from the heads of its members alone; nothing if it is no tar archive.
+
+    Args:
+        file: Of the archive; seekable.
+        name: As findings call it.
+    """
+    with file:
+        try:
+            known = tarfile.is_tarfile(file)
+        except DAMAGED:
+            known = True
+        return _tar(file, name, read=False)[1] if known else []
+
+
+def _tar(file: IO[bytes], name: str, limits: Limits = LIMITS, read: bool = True) -> tuple[list[Entry], list[Finding]]:
     entries, found, total = [], [], 0
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
     try:
-        with tarfile.open(place) as archive:
+        with file, tarfile.open(fileobj=file) as archive:
             for count, info in enumerate(archive):
                 total += info.size
-                if fault := _name_fault(place.name, info.name, 0o120000 if info.issym() or info.islnk() else 0):
+                if fault := _name_fault(name, info.name, 0o120000 if info.issym() or info.islnk() else 0):
                     found.append(fault)
                 if not (info.isreg() or info.isdir() or info.issym() or info.islnk()):
-                    found.append(Finding("archive", place.name, "", f"{info.name} is a device", "it is no file"))
-                too_much = _size_faults(place.name, count, total, limits)
-                if total > limits.ratio * place.stat().st_size + (1 << 20):
-                    too_much.append(Finding("archive", place.name, "", "unpacks to far more", "a bomb"))
+                    found.append(Finding("archive", name, "", f"{info.name} is a device", "it is no file"))
+                too_much = _size_faults(name, count, total, limits)
+                if total > limits.ratio * length + (1 << 20):
+                    too_much.append(Finding("archive", name, "", "unpacks to far more", "a bomb"))
                 if too_much:
                     return [], found + too_much
-                if info.isreg() and info.size <= limits.text:
+                if read and info.isreg() and info.size <= limits.text:
                     content = archive.extractfile(info).read()  # type: ignore[union-attr]
                     entries.append(Entry(info.name, info.size, partial(io.BytesIO, content)))
-                elif info.isreg():
-                    found.append(Finding("archive", place.name, "", f"{info.name} is large", "not looked into"))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        return [], [Finding("archive", place.name, "", f"cannot be read: {error}", "it is broken or made to seem so")]
+                elif read and info.isreg():
+                    found.append(Finding("archive", name, "", f"{info.name} is large", "not looked into"))
+    except DAMAGED as error:
+        return [], [Finding("archive", name, "", f"cannot be read: {error}", "it is broken or made to seem so")]
     names = _inside([entry.name for entry in entries])
-    renamed = [Entry(name, entry.size, entry.opened) for entry, name in zip(entries, names, strict=True)]
+    renamed = [Entry(inside, entry.size, entry.opened) for entry, inside in zip(entries, names, strict=True)]
     return ([] if found else renamed), found
 
 

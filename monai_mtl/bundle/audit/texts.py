@@ -8,6 +8,7 @@ import unicodedata
 __all__ = ["hidden", "path_fault", "relative_id"]
 
 ABSOLUTE = re.compile(r"(/+\w|~|[A-Za-z]:[\\/]|\\\\)")
+CODE = re.compile(r"\S*\.(py[cdw]?|so|dll|dylib|exe|sh|bat|cmd|ps1)", re.IGNORECASE)
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 
 
@@ -24,6 +25,10 @@ def path_fault(text: str, joined: bool = False) -> tuple[str, str] | None:
         return None
     if ".." in re.split(r"[\\/]", text):
         return "file", "the path climbs out of its folder"
+    if ".git" in re.split(r"[\\/]", text):
+        return "file", "a path into git's folder, which is not looked at"
+    if CODE.fullmatch(text):
+        return "file", "a name of code: what is written to it may run later, and what lies there may run now"
     if not joined and ABSOLUTE.match(text):
         return "file", "a path of one machine, outside the bundle"
     return None

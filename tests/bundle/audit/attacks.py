@@ -183,21 +183,40 @@ def bomb_as_weights(folder: Path) -> None:
     zip_of(("archive/data.pkl", b"\0" * (8 << 20)), name="models/model.pt")(folder)
 
 
-def tar_with_link(folder: Path) -> None:
-    with tarfile.open(folder / "data.tar", "w") as archive:
-        info = tarfile.TarInfo("inside")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(info, io.BytesIO())
+def tar_of(member: str, kind: bytes = tarfile.REGTYPE, size: int = 0, name: str = "data.tar") -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        with tarfile.open(folder / name, "w:gz" if name.endswith("gz") else "w") as archive:
+            info = tarfile.TarInfo(member)
+            info.type, info.linkname, info.size = kind, "/etc/passwd", size
+            archive.addfile(info, io.BytesIO(b"\0" * size))
+
+    return put
 
 
-def array_of_objects(folder: Path) -> None:
+def array(dtype: object, name: str = "models/statistics.npy") -> Callable[[Path], None]:
+    """A file of NumPy with a payload wherever its type has an object."""
+    return lambda folder: (folder / name).write_bytes(saved(dtype))
+
+
+def saved(dtype: object) -> bytes:
     import numpy as np
 
-    np.save(folder / "models" / "statistics.npy", np.array([Payload()], dtype=object), allow_pickle=True)
+    kind, file = np.dtype(dtype), io.BytesIO()
+    values = [Payload() if part.hasobject else 0 for part, *_ in (kind.fields or {"": (kind,)}).values()]
+    np.save(file, np.array([tuple(values) if kind.fields else values[0]], dtype=dtype), allow_pickle=True)
+    return file.getvalue()
 
 
-def link_outside(folder: Path) -> None:
-    (folder / "configs" / "hosts.json").symlink_to("/etc/hosts")
+def link(name: str, target: str, *files: str) -> Callable[[Path], None]:
+    """A link, and files that hold code which no list knows."""
+
+    def put(folder: Path) -> None:
+        for file in files:
+            text(file, "import os\n")(folder)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(target)
+
+    return put
 
 
 def safetensors_with_more(folder: Path) -> None:
@@ -210,6 +229,7 @@ def evaluation(value: str) -> Callable[[Path], None]:
     return config(more=value)
 
 
+FIELDS = [(f"measure_{i}", "<f4") for i in range(9)] + [("a", "O")]
 ESCAPE = "$[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'Popen'][0]('id')"
 ATTACKS: dict[str, Callable[[Path], None]] = {
     # targets
@@ -376,7 +396,11 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "network pickled whole": lambda folder: torch.save(torch.nn.Linear(2, 2), folder / "models" / "model.pt"),
     "pickle called otherwise": text("models/weights.dat", pickle.dumps(Payload(), 4)),
     "pickle called a picture": text("docs/figure.png", pickle.dumps(Payload(), 4)),
-    "array of objects": array_of_objects,
+    "array of objects": array(object),
+    "array with a field of objects": array([("a", "O")]),
+    "array whose last field holds objects": array([(f"x{i}", "<f4") for i in range(200)] + FIELDS),
+    "archive of arrays": zip_of(("a.npy", saved(FIELDS)), name="a.npz"),
+    "archive of arrays called otherwise": zip_of(("a.npy", saved("f4")), ("b", saved(object)), name="a.npz"),
     "TorchScript": torchscript,
     "TorchScript called weights": torchscript_as_weights,
     "bomb as weights": bomb_as_weights,
@@ -384,6 +408,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "safetensors that are none": text("models/model.safetensors", b"\xff" * 64),
     "no weights": text("models/model.pt", b"7z\xbc\xaf\x27\x1c" + b"\0" * 64),
     # files
+    "site file": text("evil.pth", "import os; os.system('id')\n"),
     "script": text("scripts/__init__.py", "import os\nos.system('id')\n"),
     "script in another encoding": text("scripts/__init__.py", "# coding: utf-7\n#+AAo-import os\n"),
     "script that decodes": text("scripts/net.py", "exec(__import__('base64').b64decode('cGFzcw=='))\n"),
@@ -412,11 +437,26 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "page that browsers read otherwise": page("<!-- > <script> -->"),
     "page in capitals": page("<SCRIPT>alert(1)</SCRIPT>"),
     "page of another encoding": text("docs/page.html", "<p>x</p>".encode("utf-16")),
-    "link that leaves": link_outside,
+    "link that leaves": link("configs/hosts.json", "/etc/hosts"),
+    "linked folder": link("cv2", "docs"),
+    "linked folder of git's": link("cv2", ".git/x", ".git/x/__init__.py"),
+    "scripts that are a linked folder": link("scripts", ".git/x", ".git/x/__init__.py"),
+    "folder linked to from its code": link("scripts/__init__.py", "../.git/x", ".git/x/__init__.py"),
+    "linked folder outside": link("scripts", "/usr/lib"),
+    "git's folder that is a link": link(".git", "docs"),
+    "link to what is not there yet": link("configs/more.json", "../later.json"),
+    "links in a circle": link("configs/more.json", "more.json"),
+    "code called git's": text("scripts/.git/__init__.py", "import os\n"),
     "zip bomb": zip_of(("zeros", b"\0" * (8 << 20))),
     "zip that climbs": zip_of(("../../x", b"x")),
     "zip with a link": zip_of(links=("x",)),
-    "tar with a link": tar_with_link,
+    "tar": tar_of("inside"),
+    "tar with a link": tar_of("inside", tarfile.SYMTYPE),
+    "tar with a hard link": tar_of("inside", tarfile.LNKTYPE, name="data.tgz"),
+    "tar that climbs": tar_of("../../x", name="data.tar.gz"),
+    "tar with a device": tar_of("inside", tarfile.CHRTYPE),
+    "tar bomb": tar_of("zeros", size=8 << 20, name="data.tar.gz"),
+    "archive that is none": text("data.tar.gz", b"\x1f\x8b\x08\0" + b"\0" * 64),
     "weights without a digest": text("large_files.yml", "large_files:\n- path: models/model.pt\n  url: https://x/y\n"),
     "command in large_files.yml": lambda folder: (
         text("large_files.yml", "large_files: []\nx:\n  _target_: os.system\n  command: id\n")(folder),

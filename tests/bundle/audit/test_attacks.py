@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from monai_mtl.bundle.audit import audit
+from monai_mtl.bundle.audit.sources import tar_faults
 from monai_mtl.registry import find_bundles
 
 from ...conftest import ROOT
@@ -39,13 +44,94 @@ def test_nor_has_it_without_its_imports(bundle):
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("zip bomb", "bytes out of"), ("zip that climbs", "../../x"), ("zip with a link", "is a link")],
+    [
+        ("zip bomb", "bytes out of"),
+        ("zip that climbs", "../../x"),
+        ("zip with a link", "is a link"),
+        ("tar bomb", "unpacks to far more"),
+        ("tar that climbs", "../../x"),
+        ("tar with a link", "inside is a link"),
+        ("tar with a hard link", "inside is a link"),
+        ("tar with a device", "inside is a device"),
+    ],
 )
 def test_what_is_wrong_with_an_archive_is_told_besides_that_it_is_one(bundle, name, what):
     ATTACKS[name](bundle)
     texts = [one.text() for one in audit(bundle)]
     assert len(texts) == 2
     assert sum(what in one for one in texts) == 1
+    assert sum("an archive in the bundle\n  what it holds is not looked at" in one for one in texts) == 1
+
+
+@pytest.mark.parametrize("name", ["tar", "archive that is none"])
+def test_of_other_archives_only_that_they_are_there_is_told(bundle, name):
+    ATTACKS[name](bundle)
+    (found,) = audit(bundle)
+    assert (found.kind, found.what) == ("archive", "an archive in the bundle")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "why"),
+    [
+        ("linked folder", "cv2", "a linked folder"),
+        ("linked folder of git's", "cv2", "a linked folder"),
+        ("scripts that are a linked folder", "scripts", "a linked folder"),
+        ("folder linked to from its code", "scripts/__init__.py", "a linked folder"),
+        ("git's folder that is a link", ".git", "a linked folder"),
+        ("linked folder outside", "scripts", "it leaves the bundle"),
+        ("link that leaves", "configs/hosts.json", "it leaves the bundle"),
+        ("link to what is not there yet", "configs/more.json", "it leads nowhere"),
+        ("links in a circle", "configs/more.json", "it leads nowhere"),
+    ],
+)
+def test_a_link_is_told_as_what_it_is(bundle, name, place, why):
+    ATTACKS[name](bundle)
+    (found,) = audit(bundle)
+    assert (found.kind, found.file) == ("file", place)
+    assert found.why.startswith(why)
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz"])
+def test_a_damaged_archive_is_a_finding_whatever_is_damaged(tmp_path, kind):
+    noise, place = random.Random(3), tmp_path / f"data.tar.{kind}"
+    with tarfile.open(place, f"w:{kind}") as archive:
+        for i in range(3):
+            info = tarfile.TarInfo(f"{i}")
+            info.size = 2000
+            archive.addfile(info, io.BytesIO(noise.randbytes(info.size)))
+    content = place.read_bytes()
+    for _ in range(30):
+        damaged = bytearray(content)
+        damaged[noise.randrange(len(content))] ^= 1 << noise.randrange(8)
+        faults = tar_faults(io.BytesIO(damaged), "data.tar")
+        assert all(one.kind == "archive" and one.what.startswith("cannot be read") for one in faults)
+
+
+def test_a_site_file_is_told_apart_from_weights(bundle):
+    ATTACKS["site file"](bundle)
+    assert ("code", "lines of a site file") in {(one.kind, one.what) for one in audit(bundle)}
+
+
+def test_git_is_skipped_at_the_root_only_and_a_linked_file_is_looked_at(bundle):
+    (bundle / ".git").mkdir()
+    (bundle / ".git" / "config").write_text("[core]")
+    (bundle / "configs" / "same.json").symlink_to("inference.json")
+    assert audit(bundle) == []
+    ATTACKS["code called git's"](bundle)
+    assert {one.file for one in audit(bundle)} == {"scripts/.git/__init__.py"}
+
+
+def test_a_folder_that_cannot_be_read_is_said(bundle, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "docs":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (found,) = audit(bundle)
+    assert (found.file, found.what) == ("docs", "cannot be read: Permission denied")
 
 
 @pytest.mark.parametrize("name", ATTACKS)
