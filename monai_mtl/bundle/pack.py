@@ -17,6 +17,7 @@ from .json_style import render
 from .manifest import write_manifest
 from .packed_metadata import packed_metadata
 from .packed_weights import check_weights, pack_weights, shipped_settings
+from .settings import put_setting
 from .signing import sign_manifest
 
 __all__ = ["pack_bundle"]
@@ -137,7 +138,9 @@ def _rewritten(name: str, texts: Mapping[str, str], settings: Mapping[str, Mappi
     the one to the other, and the bundle runs from any current folder with ``--bundle_root``.
     """
     base = "inference.json" if name.endswith("inference.json") else "train.json"
-    config = {**_plain(texts[name]), **settings.get(name, {})}
+    config = _plain(texts[name])
+    for key, value in settings.get(name, {}).items():
+        put_setting(config, key, value, Path(name))
     moved = [item for item in _plain(texts[base]).get("initialize", []) if _needs_code(item)]
     if "initialize" in config:
         config["initialize"] = [item for item in config["initialize"] if not _needs_code(item)]

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import ConfigError
 from .manifest import check_manifest
 
-__all__ = ["check_settings", "config_files", "did_you_mean", "merged"]
+__all__ = ["check_settings", "config_files", "did_you_mean", "merged", "put_setting"]
 
 
 def config_files(folder: Path, names: Sequence[str]) -> list[Path]:
@@ -54,8 +54,39 @@ def merged(files: Sequence[Path]) -> dict[str, Any]:
             what = f"{file} is no config: it holds a {type(overlay).__name__}"
             raise ConfigError(what, expected='an object of settings: {"max_epochs": 3}', fix="correct it")
         for name, value in overlay.items():
-            _put(content, name, value, file)
+            put_setting(content, name, value, file)
     return content
+
+
+def put_setting(config: dict[str, Any], name: str, value: Any, file: Path) -> None:
+    """Set what a name of an overlay leads to; with a ``+`` before it, add to what is there.
+
+    Args:
+        config: To change.
+        name: Such as ``train#trainer#amp``.
+        value: New one.
+        file: That says so.
+
+    Raises:
+        ConfigError: If the name leads nowhere, or what is there cannot be added to.
+    """
+    *path, last = name.removeprefix("+").replace("::", "#").split("#")
+    node: Any = config
+    for part in path:
+        node = node[_existing(node, part, name, file)]
+    key = last if isinstance(node, dict) else _existing(node, last, name, file)
+    if not name.startswith("+") or last not in _names(node):
+        node[key] = value
+    elif isinstance(node[key], dict) and isinstance(value, dict):
+        node[key].update(value)
+    elif isinstance(node[key], list) and isinstance(value, list):
+        node[key].extend(value)
+    else:
+        raise ConfigError(
+            f"{file.name}: {name} adds a {type(value).__name__} to a {type(node[key]).__name__}",
+            expected="a dictionary to a dictionary, or a list to a list",
+            fix=f"correct the value, or write {name[1:]} to replace what is there",
+        )
 
 
 def check_settings(config: dict, names: Iterable[str]) -> None:
@@ -102,27 +133,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else ""
-
-
-def _put(config: dict[str, Any], name: str, value: Any, file: Path) -> None:
-    """Set what a name of an overlay leads to; with a ``+`` before it, add to what is there."""
-    *path, last = name.removeprefix("+").replace("::", "#").split("#")
-    node: Any = config
-    for part in path:
-        node = node[_existing(node, part, name, file)]
-    key = last if isinstance(node, dict) else _existing(node, last, name, file)
-    if not name.startswith("+") or last not in _names(node):
-        node[key] = value
-    elif isinstance(node[key], dict) and isinstance(value, dict):
-        node[key].update(value)
-    elif isinstance(node[key], list) and isinstance(value, list):
-        node[key].extend(value)
-    else:
-        raise ConfigError(
-            f"{file.name}: {name} adds a {type(value).__name__} to a {type(node[key]).__name__}",
-            expected="a dictionary to a dictionary, or a list to a list",
-            fix=f"correct the value, or write {name[1:]} to replace what is there",
-        )
 
 
 def _existing(node: Any, part: str, name: str, file: Path) -> str | int:

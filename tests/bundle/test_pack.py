@@ -11,11 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser, verify_metadata
 from packaging.requirements import Requirement
 from packaging.version import Version
+from PIL import Image
 from safetensors import safe_open
 
 from monai_mtl.bundle import pack, packed_metadata
@@ -31,6 +33,8 @@ from monai_mtl.registry import find_bundles
 from ..conftest import DATA, ROOT
 from ..small_runs import on_sample_data
 
+OWN_WEIGHTS = "acsnet_busi"
+"""Packed with weights that are given."""
 NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
 
@@ -39,7 +43,7 @@ def packed(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packed")
     torch.save({"model": {"a": torch.ones(2)}}, folder / "model.pt")
     for name in NAMES:
-        weights = folder / "model.pt" if name == "acsnet_busi" else None
+        weights = folder / "model.pt" if name == OWN_WEIGHTS else None
         pack_bundle(without_weights(name, tmp_path_factory.mktemp("source")), folder / name, weights)
     return {name: folder / name for name in NAMES}
 
@@ -206,6 +210,7 @@ def trained(tmp_path) -> Path:
     for name in ("shipped", "shipped_inference"):
         content = {"checkpoint": "$@bundle_root + '/models/model.safetensors'", "image_size": [512, 256]}
         content |= {"patch_size": [512, 256]} if name == "shipped" else {"cls_classes": ["none", "mass"]}
+        content["network_def#dropout"] = None
         (folder / "configs" / f"{name}.json").write_text(json.dumps(content))
     (folder / "models").mkdir()
     state = {"a": torch.linspace(0, 1, 5), "b": torch.tensor(3)}
@@ -229,6 +234,8 @@ def test_weights_come_with_the_settings_they_were_trained_with(trained, tmp_path
     }
     assert configs["train"]["image_size"] == configs["train"]["patch_size"] == configs["inference"]["image_size"]
     assert configs["train"]["cls_classes"] == configs["inference"]["cls_classes"] == ["none", "mass"]
+    assert configs["train"]["network_def"]["dropout"] is configs["inference"]["network_def"]["dropout"] is None
+    assert not any("#" in name for name in (*configs["train"], *configs["inference"]))
     outputs = configs["metadata"]["network_data_format"]["outputs"]
     assert outputs["pred"]["spatial_shape"] == [512, 256]
     source = json.loads((trained / "configs" / "metadata.json").read_text())
@@ -247,7 +254,8 @@ def test_weights_of_the_same_settings_may_be_named(trained, tmp_path):
 
 def test_large_files_are_listed_with_their_digests(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(pack, "LIMIT", 1 << 20)
-    (trained / "sample_data" / "large.png").write_bytes(b"0" * ((1 << 20) + 1))
+    noise = np.random.default_rng(0).integers(0, 256, (1100, 1000), np.uint8)  # does not become smaller
+    Image.fromarray(noise).save(trained / "sample_data" / "large.png")
     (note,) = pack_bundle(trained, tmp_path / "one")
     assert note.endswith("give --weights_url for large_files.yml: sample_data/large.png")
     (note,) = pack_bundle(trained, tmp_path / "two", weights_url="https://example.com/v1/")

@@ -26,8 +26,6 @@ from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_
 LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
 CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis."}
 """Where a mask tells no class, names of what only a class teaches begin so."""
-NO_WEIGHTS = "acsnet_busi"
-"""Ships none."""
 
 
 def pack(packer: str, folder: Path) -> list[Path]:
@@ -35,7 +33,7 @@ def pack(packer: str, folder: Path) -> list[Path]:
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     for name in BUNDLES:
         words = ["-m", "monai_mtl", "pack", name, "--out", str(folder / name)]
-        if name == NO_WEIGHTS:
+        if not (ROOT / "bundles" / name / "models" / "model.safetensors").is_file():
             tell(f"note  {name} ships no weights: packed with random ones, whose masks mean nothing")
             file = str(folder / "random.pt")
             made = [packer, "-W", "ignore", str(HERE / "random_weights.py"), f"bundles/{name}", file]
