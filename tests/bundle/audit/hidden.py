@@ -127,6 +127,8 @@ HIDDEN: dict[str, Attack] = {
     "pickle in a picture": text("docs/figure.gif", b"GIF89a\x01\x00\x01" + OLDEST),
     "pickle in the preamble of DICOM": text("sample_data/x.dcm", OLDEST.ljust(128, b"\0") + b"DICM"),
     "pickle behind numbers": text("docs/notes.txt", b"I1\n0" * 2000 + OLDEST),
+    "pickle without end": text("docs/notes.txt", b"N" * 30_000),
+    "pickle with marks": text("docs/notes.txt", b"(0((I1\nt1N0(" + b"ios\nsystem\n."),
     "pickle in the numbers of a network": several(text("models/model.xml", "<net/>"), text("models/model.bin", OLDEST)),
     "array of objects called a picture": text("docs/figure.png", saved(object)),
     "array of objects in an archive without a suffix": text(

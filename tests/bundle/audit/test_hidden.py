@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pickle
 import shutil
 import time
 import zipfile
@@ -15,7 +17,7 @@ from PIL import Image
 
 from monai_mtl.bundle.audit import audit
 
-from .attacks import LOGGING, config, harmless, logging_conf, run, saved, text
+from .attacks import LOGGING, Payload, config, harmless, logging_conf, run, saved, text
 from .hidden import HIDDEN, LISTED, archive, field, onnx, safetensors, tensor
 
 CAUSES: dict[str, tuple[str, ...]] = {
@@ -27,6 +29,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "pickle in a picture",
         "pickle in the preamble of DICOM",
         "pickle behind numbers",
+        "pickle without end",
+        "pickle with marks",
         "pickle in the numbers of a network",
     ),
     "a program, a pickle, an array or an archive": (
@@ -175,6 +179,18 @@ def test_what_hides_is_found_for_what_it_is(bundle, why, name):
     assert any(one.why.startswith(why) for one in found), [one.text() for one in found]
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
+@pytest.mark.parametrize("before", [b"", b"N0", b"(0", b"(I1\nN1", b"](I1\ne0", b"(dS'a'\nI1\ns0"])
+def test_python_runs_a_pickle_without_a_mark_at_its_beginning_and_it_is_found(bundle, monkeypatch, protocol, before):
+    called = []
+    content = before + pickle.dumps(Payload(), protocol).replace(b"cposix", b"cos")
+    monkeypatch.setattr(os, "system", called.append)
+    pickle.loads(content)
+    assert called == ["echo pwned"]
+    text("docs/notes.txt", content)(bundle)
+    assert [one.what for one in audit(bundle)] == ["a pickle besides"]
+
+
 def picture(name: str):
     def put(folder: Path) -> None:
         noise = np.random.default_rng(0).integers(0, 255, (32, 32), dtype=np.uint8)
@@ -190,6 +206,8 @@ def fetched(folder: Path) -> None:
 
 HARMLESS = {
     "text that begins as a pickle": text("docs/notes.md", "(in short, this is text\nand more of it)\n"),
+    "text of opcodes without end": text("docs/notes.txt", "0" * 50_000),
+    "text that calls what is not there": text("docs/notes.txt", "RR(R"),
     "text of letters of opcodes": text("docs/notes.txt", "clear\nwords of text\n(N)t)R\n"),
     "table": text("docs/cases.csv", "image,label\nNone,0\n"),
     "text with the mark of an archive": text("docs/notes.txt", b"PK\x05\x06 is its mark" + b"\0" * 30),
