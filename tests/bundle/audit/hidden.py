@@ -208,6 +208,17 @@ HIDDEN: dict[str, Attack] = {
     "setup of a package": text("setup.cfg", "[metadata]\nname=x\n[options]\nsetup_requires=evil\n"),
     "settings of a test runner": text("pytest.ini", "[pytest]\naddopts = -p evil\n"),
     # words and places
+    "address in pieces": run("$'https:' + '//example.com'"),
+    "climbing in pieces": run("$@bundle_root + '/' + ('.' + './secret')"),
+    "name of code in pieces": run("$'sitecustomize.p' + f'{\"y\"}'"),
+    "shape that fills memory": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["9**9**9**9"]}}}),
+    "shape of a huge number": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["9999999*n"]}}}),
+    "shape that is none": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["((n"]}}}),
+    "option behind a version": metadata(required_packages_version={"x": "1.0 --config-settings=y=z"}),
+    "option for a version": metadata(required_packages_version={"x": "-r"}),
+    "data of a picture elsewhere": text("sample_data/x.mhd", "NDims = 2\nElementDataFile = /etc/passwd\n"),
+    "data of a picture above": text("sample_data/x.nrrd", "NRRD0004\ntype: uchar\ndata file: ../../x.raw\n"),
+    "comment that turns around": config(_desc_="harmless \u202e txet"),
     "path in the metadata": several(metadata(place="/home/somebody/.ssh"), config(output_dir="@_meta_#place")),
     "address in the metadata, in an expression": several(
         metadata(places={"weights": "https://example.com/x.pt"}), run("$@_meta_#places['weights']")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from monai_mtl.bundle.audit import audit
 
-from .attacks import LOGGING, Payload, config, harmless, logging_conf, run, saved, text
+from .attacks import LOGGING, Payload, config, harmless, logging_conf, metadata, run, saved, text
 from .hidden import HIDDEN, LISTED, archive, field, onnx, safetensors, tensor
 
 CAUSES: dict[str, tuple[str, ...]] = {
@@ -94,6 +94,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "log of a name that is put together",
         "output that is code",
         "output that is code, put together",
+        "name of code in pieces",
         "ending of an output",
     ),
     "the log is written over a config": ("log over a config",),
@@ -113,10 +114,18 @@ CAUSES: dict[str, tuple[str, ...]] = {
     ),
     "a path of one machine, outside the bundle": ("path in the metadata",),
     "an address: a run of the bundle may fetch from it or send to it": (
+        "address in pieces",
         "address in the metadata, in an expression",
         "whole metadata",
     ),
-    "the path climbs out of its folder": ("path in the metadata by a macro",),
+    "characters that turn the order of others around": ("comment that turns around",),
+    "its data lies outside the bundle": ("data of a picture elsewhere", "data of a picture above"),
+    "a shape is evaluated": ("shape that fills memory", "shape of a huge number", "shape that is none"),
+    "pip would install it from there": ("option behind a version", "option for a version"),
+    "the path climbs out of its folder": (
+        "climbing in pieces",
+        "path in the metadata by a macro",
+    ),
     "it reaches the operating system: commands, files, processes": (
         "config in the metadata",
         "target in a key of YAML",
@@ -228,6 +237,14 @@ HARMLESS = {
     "log": logging_conf("class=StreamHandler\nargs=(sys.stdout,)", "class=FileHandler\nargs=('run.log', 'w')"),
     "use of the metadata": config(version="@_meta_#version", more="$@_meta_#changelog['0.1.0']"),
     "a place for weights": run("$@bundle_root + '/models/model.pth'"),
+    "shapes": metadata(
+        network_data_format={"inputs": {"image": {"spatial_shape": ["2**p*n", "32**p*n", "(n+1)*16", 512]}}}
+    ),
+    "versions": metadata(required_packages_version={"x": "1.0", "y-z": ">=1.0, <2", "w": "2.0.post1+cu-1"}),
+    "picture with its data": text("sample_data/x.mha", "NDims = 2\nElementDataFile = LOCAL\n"),
+    "picture with its data beside": text("sample_data/x.mhd", "NDims = 2\nElementDataFile = x.raw\n"),
+    "comment with a sign": config(_desc_="\U0001f468\u200d\u2695\ufe0f"),
+    "text in pieces": run("$@bundle_root + '/models/' + f'model_{1}.pt' + '.x'"),
     "names of data in other letters": text("sample_data/gr\u00f6\u00dfe.csv", "a\n"),
 }
 
