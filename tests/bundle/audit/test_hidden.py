@@ -80,7 +80,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "ONNX behind much else",
     ),
     "where its weights lie cannot be told": ("ONNX, value first",),
-    "fetched later, and neither weights nor a picture": (
+    "fetched later, and neither plain weights nor a picture": (
         "code that is fetched later",
         "config that is fetched later",
     ),
