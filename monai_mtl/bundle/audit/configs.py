@@ -14,7 +14,7 @@ from .metadata import metadata_findings
 from .names import Names
 from .rules import BACKENDS, GLOBALS, NAMING, NETWORK, SAFE_VALUES, why_dangerous
 from .syntax import MODULE, imported
-from .texts import hidden, path_fault, relative_id
+from .texts import hidden, path_fault, relative_id, turned
 
 __all__ = ["Configs"]
 
@@ -94,6 +94,8 @@ class Configs:
         if value[:1] in ("@", "%") and relative_id(place, value)[1:] in self.modules:
             self._add("command", file, place, value, "a module handed on, of which anything may be used")
         if key in COMMENTS:
+            if reason := turned(value):
+                self._add("text", file, place, value, reason)
             return
         if reason := hidden(value):
             self._add("text", file, place, value, reason)

@@ -13,7 +13,7 @@ __all__ = ["behind_faults", "disguise_faults"]
 
 MODULE = re.compile(r"[^\W\d][\w.]* [^\W\d][\w.]*")
 CALLS = {"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
-NAMED = {"GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
+NAMED = {"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 MOST_OPCODES = 20_000
 
 
@@ -43,22 +43,53 @@ def behind_faults(entry: Entry) -> list[Finding]:
 def _runs_as_pickle(entry: Entry) -> bool:
     """Whether its beginning is a pickle that calls something, of any protocol, or goes on as one without end.
 
-    Those of protocol 0 and 1 have no mark at their beginning, and may be plain letters.
+    Those of protocol 0 and 1 have no mark at their beginning, and may be plain letters. Most texts take more from the
+    stack than there is, or name no module.
     """
-    named = marked = False
+    named, stack = False, Stack()
     with entry.opened() as file:
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
                 kind = opcode.name
-                if kind in ("GLOBAL", "INST") and not MODULE.fullmatch(str(argument)):
+                if not stack.can(opcode) or (kind in ("GLOBAL", "INST") and not MODULE.fullmatch(str(argument))):
                     return False
-                marked = marked or kind == "MARK"
-                named = named or kind in NAMED or (kind == "INST" and marked)
+                named = named or kind in NAMED
                 if (kind in CALLS and named) or count > MOST_OPCODES:
                     return True
         except Exception:  # pickletools raises anything on bytes that are no pickle
             return False
     return False
+
+
+class Stack:
+    """How much lies on the stack of a pickle, and where its marks are."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.marks: list[int] = []
+
+    def can(self, opcode: pickletools.OpcodeInfo) -> bool:
+        """Do an opcode, if what it takes is there.
+
+        Args:
+            opcode: The next one.
+        """
+        taken, given = opcode.stack_before, opcode.stack_after
+        on_mark = bool(self.marks) and self.marks[-1] == self.depth
+        if pickletools.markobject in taken or (opcode.name == "POP" and on_mark):
+            if not self.marks:
+                return False
+            self.depth = self.marks.pop()
+            taken = taken[: taken.index(pickletools.markobject)] if pickletools.markobject in taken else []
+        self.depth -= len(taken)
+        if self.depth < (self.marks[-1] if self.marks else 0):
+            return False
+        for one in given:
+            if one is pickletools.markobject:
+                self.marks.append(self.depth)
+            else:
+                self.depth += 1
+        return True
 
 
 def _ends_as_archive(entry: Entry) -> bool:

@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 
 from .names import Guard, Names
 from .rules import ENVIRONMENT, GLOBALS, NETWORK, SAFE_VALUES, SWITCHES, why_dangerous
-from .syntax import MODULE, REFERENCE, REFERENCES, fills_memory, identifiers, is_folder, reference_of, shown
+from .syntax import (
+    MODULE,
+    REFERENCE,
+    REFERENCES,
+    fills_memory,
+    identifiers,
+    is_folder,
+    joined_text,
+    reference_of,
+    shown,
+)
 from .texts import hidden, path_fault
 
 __all__ = ["Expression"]
@@ -70,6 +80,8 @@ class Expression:
             self.report("text", text, "letters that look like others; Python reads some of them as plain ones")
 
     def _visit(self, node: ast.AST, local: frozenset[str], joined: bool = False) -> None:
+        if isinstance(node, (ast.BinOp, ast.JoinedStr)) and (text := joined_text(node)) is not None:
+            self._constant(text, joined)
         if isinstance(node, ast.Constant):
             self._constant(node.value, joined)
         elif isinstance(node, (ast.Name, ast.Attribute)):

@@ -42,7 +42,7 @@ def fetched_faults(name: str, value: Any, entries: Mapping[str, Entry], data: se
         if path.startswith(("/", "~", "\\")) or ".." in re.split(r"[\\/]", path) or ":" in path:
             found.append(Finding("file", name, place, path, "it is written outside the bundle"))
         elif PurePosixPath(path).suffix.lower().lstrip(".") not in data and not path.lower().endswith(".nii.gz"):
-            found.append(Finding("code", name, place, path, "fetched later, and neither weights nor a picture"))
+            found.append(Finding("code", name, place, path, "fetched later, and neither plain weights nor a picture"))
         elif digest:
             found += [Finding("network", name, place, path, why) for why in _unknown(path, digest, kind, entries)]
     return found

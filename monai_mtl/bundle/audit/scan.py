@@ -22,6 +22,7 @@ from .places import place_fault
 from .python_code import code_faults, definitions
 from .sources import LIMITS, UNREADABLE, Entry, archive_faults, open_source, tar_faults
 from .syntax import MODULE
+from .texts import path_fault
 
 __all__ = ["audit"]
 
@@ -35,6 +36,8 @@ BARE = {"license", "notice", "readme", "authors", "citation", "manifest", ".giti
 FETCHED = PICTURES | WEIGHTS - {"pkl", "pickle", "joblib", "ts"}
 """Kinds of files that may be fetched later; a pickle or code would have been a finding."""
 VENDORED = "scripts/monai_mtl/"
+ELSEWHERE = re.compile(rb"^(?:ElementDataFile[ \t]*=|data ?file:)(.*)$", re.MULTILINE | re.IGNORECASE)
+"""Where the head of a picture has its data in another file."""
 PROGRAMS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")
 SHOWN = 3
 
@@ -136,6 +139,10 @@ def _plain(entry: Entry, base: str) -> list[Finding]:
         return [
             Finding("code", entry.name, "", "not what its name says", "a program, a pickle, an array or an archive")
         ]
+    if _suffix(entry.name) in ("mhd", "mha", "nrrd"):
+        names = [one.decode("utf-8", "replace").strip() for one in ELSEWHERE.findall(entry.read(1 << 16))]
+        why = "its data lies outside the bundle"
+        return [Finding("file", entry.name, "", one, why) for one in names if path_fault(one)]
     if base.startswith("requirements") and base.endswith(".txt"):
         lines = entry.read(LIMITS.text).decode("utf-8", "replace").splitlines()
         wanted = re.compile(r"\s*(#.*|[A-Za-z0-9][\w.\-]*(\[[\w,]*\])?\s*([<>=!~]=?[^;@/]*)?(;[^@/]*)?)?")

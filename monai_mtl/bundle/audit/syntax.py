@@ -15,6 +15,7 @@ __all__ = [
     "identifiers",
     "imported",
     "is_folder",
+    "joined_text",
     "reference_of",
     "shown",
 ]
@@ -69,6 +70,21 @@ def fills_memory(node: ast.BinOp) -> bool:
     factors = [one for side, is_held in zip((left, right), held, strict=True) if not is_held for one in ast.walk(side)]
     large = any(isinstance(one, ast.Constant) and isinstance(one.value, int) and one.value > 10**6 for one in factors)
     return any(held) and (large or any(isinstance(one, (ast.Pow, ast.LShift)) for one in factors))
+
+
+def joined_text(node: ast.AST) -> str | None:
+    """The text that constants make together, by ``+`` or in an f-string; None where anything else has a part in it."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.FormattedValue):
+        return joined_text(node.value) if node.conversion < 0 and node.format_spec is None else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [joined_text(node.left), joined_text(node.right)]
+    elif isinstance(node, ast.JoinedStr):
+        parts = [joined_text(part) for part in node.values]
+    else:
+        return None
+    return None if None in parts else "".join(part for part in parts if part)
 
 
 def reference_of(node: ast.Subscript) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["hidden", "path_fault", "relative_id"]
+__all__ = ["hidden", "path_fault", "relative_id", "turned"]
 
 ABSOLUTE = re.compile(r"(/+\w|~|[A-Za-z]:[\\/]|\\\\)")
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 CODE = re.compile(r"\S*\.(py[cdw]?|so|dll|dylib|exe|sh|bat|cmd|ps1)", re.IGNORECASE)
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 
@@ -42,6 +43,17 @@ def hidden(text: str) -> str | None:
     """
     if bad := sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cf", "Co", "Cn", "Cs")}):
         return f"invisible characters {', '.join(bad)}"
+    return None
+
+
+def turned(text: str) -> str | None:
+    """Why a comment reads otherwise than it is written, if it does; invisible characters of emoji may stand there.
+
+    Args:
+        text: For people.
+    """
+    if any(unicodedata.bidirectional(c) in TURNING for c in text):
+        return "characters that turn the order of others around"
     return None
 
 

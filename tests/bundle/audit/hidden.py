@@ -127,6 +127,8 @@ HIDDEN: dict[str, Attack] = {
     "pickle in a picture": text("docs/figure.gif", b"GIF89a\x01\x00\x01" + OLDEST),
     "pickle in the preamble of DICOM": text("sample_data/x.dcm", OLDEST.ljust(128, b"\0") + b"DICM"),
     "pickle behind numbers": text("docs/notes.txt", b"I1\n0" * 2000 + OLDEST),
+    "pickle without end": text("docs/notes.txt", b"N" * 30_000),
+    "pickle with marks": text("docs/notes.txt", b"(0((I1\nt1N0(" + b"ios\nsystem\n."),
     "pickle in the numbers of a network": several(text("models/model.xml", "<net/>"), text("models/model.bin", OLDEST)),
     "array of objects called a picture": text("docs/figure.png", saved(object)),
     "array of objects in an archive without a suffix": text(
@@ -206,6 +208,17 @@ HIDDEN: dict[str, Attack] = {
     "setup of a package": text("setup.cfg", "[metadata]\nname=x\n[options]\nsetup_requires=evil\n"),
     "settings of a test runner": text("pytest.ini", "[pytest]\naddopts = -p evil\n"),
     # words and places
+    "address in pieces": run("$'https:' + '//example.com'"),
+    "climbing in pieces": run("$@bundle_root + '/' + ('.' + './secret')"),
+    "name of code in pieces": run("$'sitecustomize.p' + f'{\"y\"}'"),
+    "shape that fills memory": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["9**9**9**9"]}}}),
+    "shape of a huge number": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["9999999*n"]}}}),
+    "shape that is none": metadata(network_data_format={"inputs": {"image": {"spatial_shape": ["((n"]}}}),
+    "option behind a version": metadata(required_packages_version={"x": "1.0 --config-settings=y=z"}),
+    "option for a version": metadata(required_packages_version={"x": "-r"}),
+    "data of a picture elsewhere": text("sample_data/x.mhd", "NDims = 2\nElementDataFile = /etc/passwd\n"),
+    "data of a picture above": text("sample_data/x.nrrd", "NRRD0004\ntype: uchar\ndata file: ../../x.raw\n"),
+    "comment that turns around": config(_desc_="harmless \u202e txet"),
     "path in the metadata": several(metadata(place="/home/somebody/.ssh"), config(output_dir="@_meta_#place")),
     "address in the metadata, in an expression": several(
         metadata(places={"weights": "https://example.com/x.pt"}), run("$@_meta_#places['weights']")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pickle
 import shutil
 import time
 import zipfile
@@ -15,7 +17,7 @@ from PIL import Image
 
 from monai_mtl.bundle.audit import audit
 
-from .attacks import LOGGING, config, harmless, logging_conf, run, saved, text
+from .attacks import LOGGING, Payload, config, harmless, logging_conf, metadata, run, saved, text
 from .hidden import HIDDEN, LISTED, archive, field, onnx, safetensors, tensor
 
 CAUSES: dict[str, tuple[str, ...]] = {
@@ -27,6 +29,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "pickle in a picture",
         "pickle in the preamble of DICOM",
         "pickle behind numbers",
+        "pickle without end",
+        "pickle with marks",
         "pickle in the numbers of a network",
     ),
     "a program, a pickle, an array or an archive": (
@@ -76,7 +80,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "ONNX behind much else",
     ),
     "where its weights lie cannot be told": ("ONNX, value first",),
-    "fetched later, and neither weights nor a picture": (
+    "fetched later, and neither plain weights nor a picture": (
         "code that is fetched later",
         "config that is fetched later",
     ),
@@ -90,6 +94,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "log of a name that is put together",
         "output that is code",
         "output that is code, put together",
+        "name of code in pieces",
         "ending of an output",
     ),
     "the log is written over a config": ("log over a config",),
@@ -109,10 +114,18 @@ CAUSES: dict[str, tuple[str, ...]] = {
     ),
     "a path of one machine, outside the bundle": ("path in the metadata",),
     "an address: a run of the bundle may fetch from it or send to it": (
+        "address in pieces",
         "address in the metadata, in an expression",
         "whole metadata",
     ),
-    "the path climbs out of its folder": ("path in the metadata by a macro",),
+    "characters that turn the order of others around": ("comment that turns around",),
+    "its data lies outside the bundle": ("data of a picture elsewhere", "data of a picture above"),
+    "a shape is evaluated": ("shape that fills memory", "shape of a huge number", "shape that is none"),
+    "pip would install it from there": ("option behind a version", "option for a version"),
+    "the path climbs out of its folder": (
+        "climbing in pieces",
+        "path in the metadata by a macro",
+    ),
     "it reaches the operating system: commands, files, processes": (
         "config in the metadata",
         "target in a key of YAML",
@@ -175,6 +188,18 @@ def test_what_hides_is_found_for_what_it_is(bundle, why, name):
     assert any(one.why.startswith(why) for one in found), [one.text() for one in found]
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
+@pytest.mark.parametrize("before", [b"", b"N0", b"(0", b"(I1\nN1", b"](I1\ne0", b"(dS'a'\nI1\ns0"])
+def test_python_runs_a_pickle_without_a_mark_at_its_beginning_and_it_is_found(bundle, monkeypatch, protocol, before):
+    called = []
+    content = before + pickle.dumps(Payload(), protocol).replace(b"cposix", b"cos")
+    monkeypatch.setattr(os, "system", called.append)
+    pickle.loads(content)
+    assert called == ["echo pwned"]
+    text("docs/notes.txt", content)(bundle)
+    assert [one.what for one in audit(bundle)] == ["a pickle besides"]
+
+
 def picture(name: str):
     def put(folder: Path) -> None:
         noise = np.random.default_rng(0).integers(0, 255, (32, 32), dtype=np.uint8)
@@ -190,6 +215,8 @@ def fetched(folder: Path) -> None:
 
 HARMLESS = {
     "text that begins as a pickle": text("docs/notes.md", "(in short, this is text\nand more of it)\n"),
+    "text of opcodes without end": text("docs/notes.txt", "0" * 50_000),
+    "text that calls what is not there": text("docs/notes.txt", "RR(R"),
     "text of letters of opcodes": text("docs/notes.txt", "clear\nwords of text\n(N)t)R\n"),
     "table": text("docs/cases.csv", "image,label\nNone,0\n"),
     "text with the mark of an archive": text("docs/notes.txt", b"PK\x05\x06 is its mark" + b"\0" * 30),
@@ -210,6 +237,14 @@ HARMLESS = {
     "log": logging_conf("class=StreamHandler\nargs=(sys.stdout,)", "class=FileHandler\nargs=('run.log', 'w')"),
     "use of the metadata": config(version="@_meta_#version", more="$@_meta_#changelog['0.1.0']"),
     "a place for weights": run("$@bundle_root + '/models/model.pth'"),
+    "shapes": metadata(
+        network_data_format={"inputs": {"image": {"spatial_shape": ["2**p*n", "32**p*n", "(n+1)*16", 512]}}}
+    ),
+    "versions": metadata(required_packages_version={"x": "1.0", "y-z": ">=1.0, <2", "w": "2.0.post1+cu-1"}),
+    "picture with its data": text("sample_data/x.mha", "NDims = 2\nElementDataFile = LOCAL\n"),
+    "picture with its data beside": text("sample_data/x.mhd", "NDims = 2\nElementDataFile = x.raw\n"),
+    "comment with a sign": config(_desc_="\U0001f468\u200d\u2695\ufe0f"),
+    "text in pieces": run("$@bundle_root + '/models/' + f'model_{1}.pt' + '.x'"),
     "names of data in other letters": text("sample_data/gr\u00f6\u00dfe.csv", "a\n"),
 }
 
