@@ -25,12 +25,10 @@ from monai_mtl.bundle.manifest import check_manifest
 from monai_mtl.bundle.pack import pack_bundle, pins
 from monai_mtl.bundle.weights import read_weights, ship_weights
 from monai_mtl.errors import ConfigError, MissingError
-from monai_mtl.registry import find_bundles
 
 from ..conftest import DATA, ROOT
+from ..every_bundle import NAMES
 from ..small_runs import on_sample_data
-
-NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
 
 @pytest.fixture(scope="module")
