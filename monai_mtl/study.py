@@ -84,7 +84,7 @@ def ablation_runs(bundle: Path, overlays: Sequence[str] = (), **settings: Any) -
     """
     names = sorted(path.stem for path in (bundle / "configs" / "ablations").glob("*.json"))
     if not names:
-        raise ConfigError(f"{bundle.name} has no ablations", expected="JSON files in configs/ablations/")
+        raise ConfigError(f"{bundle.name} has no ablations", fix="write overlays into its configs/ablations/")
     full = Run("full", tuple(overlays), settings)
     return [full, *(Run(name, (*overlays, f"ablations/{name}.json"), settings) for name in names)]
 
