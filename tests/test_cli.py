@@ -93,6 +93,13 @@ def test_hashes_are_written_if_all_is_well(tmp_path, capsys):
         (("check", CLASSES, "--data", "docs", "--folds", "1"), "there is no setting folds"),
         (("check",), "no value for the required argument: bundle"),
         (("chekc", "hds_inbreast"), "there is no verb chekc"),
+        (("demo", "2024"), "there is no bundle 2024"),
+        (("info", "2024"), "there is no bundle 2024"),
+        (("train", "hds_inbreast", "--data", "2024"), "no folder"),
+        (("train", "hds_inbreast", "--recipe", "2024"), "has no recipe 2024"),
+        (("ablate", "hds_inbreast", "--recipe", "2024"), "has no recipe 2024"),
+        (("crossval", "hds_inbreast", "--folds", "0.5"), "folds [0.5]"),
+        (("crossval", "hds_inbreast", "--ablations", "2024"), "has no ablation 2024"),
     ],
 )
 def test_a_mistake_is_one_message_and_code_2(capsys, words, message):

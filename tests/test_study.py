@@ -135,7 +135,7 @@ def test_other_data_are_another_run(tmp_path):
     assert study._identity(BUNDLE, run, tmp_path / "out") != before
 
 
-@pytest.mark.parametrize("folds", [[5], [0, 0], []])
+@pytest.mark.parametrize("folds", [[5], [0, 0], [], [0.5], ["all"], [[1]]])
 def test_folds_that_do_not_exist_are_refused(folds):
     with pytest.raises(ConfigError, match="folds"):
         run_folds(folds)
