@@ -264,6 +264,12 @@ def test_what_cannot_be_packed_is_refused(trained, tmp_path):
     with pytest.raises(ConfigError, match=r"version 7\.0\.0 of hds_inbreast is not in its changelog"):
         pack_bundle(trained, tmp_path / "out")
     path.write_text(json.dumps(content))
+    card = trained / "docs" / "README.md"
+    card.rename(trained / "kept.md")
+    with pytest.raises(MissingError, match="hds_inbreast has no card"):
+        pack_bundle(trained, tmp_path / "out")
+    (trained / "kept.md").rename(card)
+    assert not (tmp_path / "out").exists()
     more = trained / "configs" / "more.json"
     more.write_text('{"x": {"_target_": "monai_mtl_other.Thing"}, "y": {"_target_": "monai_mtl.none.Thing"}}')
     files = package_files(["monai_mtl.none.Thing"])

@@ -95,6 +95,9 @@ def test_pack_signs_and_verify_runs_nothing_of_another_hand(library, tmp_path, c
     other = keys(tmp_path, "other")[1]
     packed = tmp_path / "packed"
     bundle = ROOT / "bundles" / "acsnet_busi"
+    for wrong in (tmp_path / "none.pem", public):
+        assert command(capsys, "pack", bundle, "--out", packed, "--sign", wrong)[0] == 2
+        assert not packed.exists(), "nothing is written that would be left unsigned"
     assert command(capsys, "pack", bundle, "--out", packed, "--sign", private)[0] == 0
     assert (packed / SIGNATURE).is_file()
     code, told, _ = command(capsys, "verify", packed, "--key", other)
