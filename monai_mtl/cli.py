@@ -18,8 +18,9 @@ import fire
 
 from .bundle.explain import explained
 from .bundle.running import noting, shown
+from .bundle.settings import did_you_mean
 from .cli_settings import bundle_folder, command_words
-from .errors import RunError
+from .errors import ConfigError, RunError
 from .verbs.about import info, list_bundles
 from .verbs.data import check
 from .verbs.reports import compare, report
@@ -147,9 +148,11 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: Words after the command; those of the process by default.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    given = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)] or ["--help"]
-    words = [_known_as(word, SAME.get(given[0], {})) for word in given if word != "--debug"]
+    given = [str(word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    words = [word for word in given if word != "--debug"] or ["--help"]
+    words = [_known_as(word, SAME.get(words[0], {})) for word in words]
     try:
+        _refuse_unknown_verb(words[0])
         code = fire.Fire(VERBS, words, name="monai-mtl", serialize=lambda result: None)
     except fire.core.FireExit as left:  # a verb that takes any setting calls --help a mistake
         code = 0 if {"--help", "-h"} & set(words) else left.code
@@ -162,10 +165,16 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in given:
             sys.stderr.write(traceback.format_exc())
         sys.stderr.write(f"error: {ours}\n")
-        if "--json" in words:
+        if "--json" in {word.partition("=")[0] for word in words}:
             sys.stdout.write(json_format.dumps({"error": ours.to_json()}, indent=4) + "\n")
         code = ours.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_unknown_verb(word: str) -> None:
+    if word not in VERBS and not word.startswith("-"):
+        fix = did_you_mean(word, VERBS) or "name one of these"
+        raise ConfigError(f"there is no verb {word}", expected=", ".join(VERBS), fix=fix)
 
 
 def _known_as(word: str, names: Mapping[str, str]) -> str:

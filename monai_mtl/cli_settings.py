@@ -34,6 +34,7 @@ def bundle_folder(bundle: str) -> Path:
     Raises:
         ConfigError: If there is none.
     """
+    bundle = str(bundle)  # a name of digits alone comes as a number, and so do the others
     folder = Path(bundle)
     if not (folder / "configs" / "train.json").is_file():
         found = {one.name: one.folder for one in find_bundles()}
@@ -76,7 +77,7 @@ def study_settings(
     overlays = [f"{name}.json" for name in (recipe, "demo" if quick else None) if name]
     check_settings(merged(config_files(folder, ["train.json", *overlays])), settings)
     given = {**(QUICK if quick else {}), **settings}
-    return overlays, given if data is None else {"dataset_dir": str(Path(data).expanduser().resolve()), **given}
+    return overlays, given if data is None else {"dataset_dir": str(Path(str(data)).expanduser().resolve()), **given}
 
 
 def reading_of(bundle: str, data: str) -> dict[str, Any]:

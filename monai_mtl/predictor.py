@@ -20,6 +20,7 @@ from .bundle.export import ExportedNetwork, find_export
 from .bundle.export.record import network_settings
 from .bundle.occupied_folder import OccupiedFolder
 from .bundle.opening import component, open_bundle, start_handlers
+from .bundle.settings import did_you_mean
 from .data import list_images
 from .errors import ConfigError, MonaiMtlError, own_error
 from .handlers import PredictionWriter
@@ -66,6 +67,7 @@ class Predictor:
         Traceback (most recent call last):
         monai_mtl.errors.ConfigError: unknown backend 'abacus'
           expected: torch, onnx, openvino
+          fix: name one of these
     """
 
     def __init__(
@@ -79,9 +81,10 @@ class Predictor:
         **settings: Any,
     ) -> None:
         if backend not in BACKENDS:
-            raise ConfigError(f"unknown backend '{backend}'", expected=", ".join(BACKENDS))
+            fix = did_you_mean(backend, BACKENDS) or "name one of these"
+            raise ConfigError(f"unknown backend '{backend}'", expected=", ".join(BACKENDS), fix=fix)
         if readers < 1:
-            raise ConfigError(f"{readers} readers read nothing", expected="1 or more")
+            raise ConfigError(f"{readers} readers read nothing", expected="1 or more", fix="readers=1")
         self.readers = readers
         exported = backend != "torch"
         given = dict(settings) if weights is None else {**settings, "checkpoint": str(weights)}
@@ -94,7 +97,8 @@ class Predictor:
         self.device = torch.device(component(parser, "device"))
         writers = [handler for handler in handlers if isinstance(handler, PredictionWriter)]
         if len(writers) != 1:
-            raise ConfigError(f"{len(writers)} handlers of {bundle} write predictions", expected="one PredictionWriter")
+            what = f"{len(writers)} handlers of {bundle} write predictions"
+            raise ConfigError(what, expected="one PredictionWriter", fix="correct handlers in inference.json")
         self._writer = writers[0]
         self._writer.page.device = str(self.device)
         start_handlers(handler for handler in handlers if handler is not self._writer)

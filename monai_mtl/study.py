@@ -50,7 +50,7 @@ def run_folds(folds: Sequence[int] = range(FOLDS), overlays: Sequence[str] = (),
     Raises:
         ConfigError: If a fold does not exist or is named twice.
     """
-    if not folds or len(set(folds)) != len(folds) or not set(folds) <= set(range(FOLDS)):
+    if not folds or any(fold not in range(FOLDS) for fold in folds) or len(set(folds)) != len(folds):
         raise ConfigError(f"folds {list(folds)}", expected=f"some of 0..{FOLDS - 1}", fix="correct --folds")
     return [Run(f"fold_{fold}", tuple(overlays), {**settings, "fold": fold}) for fold in folds]
 
@@ -84,7 +84,7 @@ def ablation_runs(bundle: Path, overlays: Sequence[str] = (), **settings: Any) -
     """
     names = sorted(path.stem for path in (bundle / "configs" / "ablations").glob("*.json"))
     if not names:
-        raise ConfigError(f"{bundle.name} has no ablations", expected="JSON files in configs/ablations/")
+        raise ConfigError(f"{bundle.name} has no ablations", fix="write overlays into its configs/ablations/")
     full = Run("full", tuple(overlays), settings)
     return [full, *(Run(name, (*overlays, f"ablations/{name}.json"), settings) for name in names)]
 

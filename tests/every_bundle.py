@@ -8,7 +8,8 @@ from monai_mtl.registry import find_bundles
 
 from .conftest import ROOT
 
-__all__ = ["BUNDLES", "every_bundle"]
+__all__ = ["BUNDLES", "NAMES", "every_bundle"]
 
 BUNDLES = find_bundles(ROOT)
+NAMES = [bundle.name for bundle in BUNDLES]
 every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)

@@ -18,13 +18,11 @@ from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.errors import ConfigError, DataError, MissingError, RunError
 from monai_mtl.exporting import export_bundle
 from monai_mtl.predictor import Predictor
-from monai_mtl.registry import Bundle, find_bundles
+from monai_mtl.registry import Bundle
 
-from .conftest import ROOT
+from .every_bundle import BUNDLES, every_bundle
 from .factories import write_datalist
 from .trained import random_weights, tiny
-
-BUNDLES = find_bundles(ROOT)
 
 
 @pytest.fixture(scope="module", params=BUNDLES, ids=lambda bundle: bundle.name)
@@ -45,7 +43,7 @@ def weights(tmp_path_factory, bundle, data) -> Path:
     return path
 
 
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+@every_bundle
 def test_the_settings_of_a_network_are_plain_values_without_any_override(bundle):
     settings = network_settings(open_bundle(bundle.folder, ["inference.json"], {"dataset#data": []}))
     declared = json.loads((bundle.folder / "configs" / "inference.json").read_text())["network_def"]

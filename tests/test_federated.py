@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 
@@ -13,14 +12,13 @@ from monai.fl.utils.exchange_object import ExchangeObject
 
 from monai_mtl.errors import ConfigError, DataError
 from monai_mtl.federated import federated_average, federated_client
-from monai_mtl.registry import find_bundles
 
 from .bundles.test_all_bundles import REACH
-from .conftest import ROOT
+from .commands import load_script
+from .every_bundle import BUNDLES, every_bundle
 from .factories import edit_datalist, write_datalist
 from .trained import tiny
 
-BUNDLES = find_bundles(ROOT)
 LACKS = {"masks": "cls", "classes": "seg"}
 
 
@@ -49,7 +47,7 @@ def exchanged(weights):
     return ExchangeObject(weights=dict(weights), weight_type=WeightType.WEIGHTS)
 
 
-@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.name)
+@every_bundle
 def test_two_sites_with_different_labels_learn_together(bundle, tmp_path):
     clients = {
         name: client(bundle, tmp_path, site(tmp_path / name, lacks).name, unlabelled_tasks=[lacks])
@@ -113,9 +111,7 @@ def test_what_a_client_cannot_have_is_refused(tmp_path):
 
 
 def test_the_simulation_gives_each_site_its_labels_and_all_the_same_test(tmp_path):
-    spec = importlib.util.spec_from_file_location("federated", ROOT / "scripts" / "federated.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("federated")
     write_datalist(tmp_path / "data", patients=9, images_each=2)
     edit_datalist(tmp_path / "data", lambda c: c.update(test=[c["training"].pop() for _ in range(4)]))
     sizes = script.split_labels(tmp_path / "data", tmp_path)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_mtl.cli import main
-
+from .commands import command
 from .conftest import ROOT
 from .trained import SMALL, random_weights
 
@@ -45,10 +44,8 @@ def infer(folder, capsys, monkeypatch):
 
     def run(images: object, output: Path, *words: str, **settings) -> tuple[int, str, str]:
         options = {"weights": folder / "model.pt", "image_size": [128, 128], **SMALL, **settings}
-        given = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        with pytest.raises(SystemExit) as left:
-            main(["infer", "hds_inbreast", "--input", str(images), "--output", str(output), *given, *words])
-        return left.value.code, *capsys.readouterr()
+        given = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return command(capsys, "infer", "hds_inbreast", "--input", images, "--output", output, *given, *words)
 
     return run
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from monai_mtl import study
-from monai_mtl.cli import main
 from monai_mtl.errors import ConfigError
 from monai_mtl.handlers import Reseed
 from monai_mtl.metrics import CaseScores, CaseTable, score_classes
@@ -18,6 +16,7 @@ from monai_mtl.outputs.study_table import fold_table, variant_table, write_study
 from monai_mtl.registry import Bundle
 from monai_mtl.study import Run, ablation_runs, measure_sets, perform, pool, run_folds
 
+from .commands import command
 from .conftest import ROOT
 from .every_bundle import every_bundle
 from .small_runs import on_sample_data
@@ -136,7 +135,7 @@ def test_other_data_are_another_run(tmp_path):
     assert study._identity(BUNDLE, run, tmp_path / "out") != before
 
 
-@pytest.mark.parametrize("folds", [[5], [0, 0], []])
+@pytest.mark.parametrize("folds", [[5], [0, 0], [], [0.5], ["all"], [[1]]])
 def test_folds_that_do_not_exist_are_refused(folds):
     with pytest.raises(ConfigError, match="folds"):
         run_folds(folds)
@@ -196,10 +195,9 @@ def test_a_table_of_variants_has_differences_to_the_whole_method(tmp_path):
 @every_bundle
 @pytest.mark.parametrize("verb", ["crossval", "ablate"])
 def test_a_setting_that_does_not_exist_is_refused(bundle, verb, capsys, tmp_path):
-    with pytest.raises(SystemExit) as left:
-        main([verb, str(bundle.folder), "--max_epoch", "3", "--output", str(tmp_path / "out")])
-    assert left.value.code == 2
-    assert "max_epochs" in capsys.readouterr().err
+    code, _, err = command(capsys, verb, bundle.folder, "--max_epoch", 3, "--output", tmp_path / "out")
+    assert code == 2
+    assert "max_epochs" in err
     assert not (tmp_path / "out").exists()
 
 
@@ -215,10 +213,8 @@ def test_a_setting_that_does_not_exist_is_refused(bundle, verb, capsys, tmp_path
     ],
 )
 def test_what_a_study_decides_is_no_setting(bundle, verb, setting, fix, capsys, tmp_path):
-    with pytest.raises(SystemExit) as left:
-        main([verb, bundle.name, f"--{setting}", "1", "--quick", "--output", str(tmp_path / "out")])
-    assert left.value.code == 2
-    told = capsys.readouterr().err
+    code, _, told = command(capsys, verb, bundle.name, f"--{setting}", 1, "--quick", "--output", tmp_path / "out")
+    assert code == 2
     assert f"error: a study takes no --{setting}: " in told
     assert fix in told
     assert not (tmp_path / "out").exists()
@@ -229,16 +225,14 @@ def test_the_command_performs_the_runs_and_tells_where_the_table_is(bundle, monk
     asked, table = [], cases() if "clean" in measure_sets(bundle.folder) else cases_of_classes()
     monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append(run), table)[1])
     for verb in (["crossval", "--folds", "[0, 2]"], ["ablate"]):
-        words = ["--quick", "--draws", "5", "--output", str(tmp_path / verb[0]), *verb[1:]]
-        with pytest.raises(SystemExit) as left:
-            main([verb[0], str(bundle.folder), *words])
-        assert left.value.code == 0
-        assert f"table: {Path(tmp_path, verb[0], 'table.md')}" in capsys.readouterr().out
+        words = [verb[0], bundle.folder, "--quick", "--draws", 5, "--output", tmp_path / verb[0], *verb[1:]]
+        code, out, _ = command(capsys, *words)
+        assert code == 0
+        assert f"table: {tmp_path / verb[0] / 'table.md'}" in out
         asked_in_words = list(asked)
-        with pytest.raises(SystemExit) as left:
-            main([verb[0], str(bundle.folder), *words, "--json"])
-        assert left.value.code == 0
-        (told,) = json.loads(capsys.readouterr().out)["tables"].values()
+        code, out, _ = command(capsys, *words, "--json")
+        assert code == 0
+        (told,) = json.loads(out)["tables"].values()
         assert told == json.loads((tmp_path / verb[0] / "table.json").read_text())
         asked[:] = asked_in_words
     assert [run.name for run in asked] == ["fold_0", "fold_2", "full", *ablation_names(bundle)]
@@ -249,11 +243,10 @@ def test_the_command_performs_the_runs_and_tells_where_the_table_is(bundle, monk
 def test_ablations_are_compared_over_the_cases_of_all_folds(monkeypatch, capsys, tmp_path):
     asked = []
     monkeypatch.setattr(study, "perform", lambda folder, run, place: (asked.append((run, place)), cases())[1])
-    words = ["--folds", "[0, 2]", "--ablations", "['seg_ds', 'multitask']", "--draws", "5", "--output", str(tmp_path)]
-    with pytest.raises(SystemExit) as left:
-        main(["crossval", str(BUNDLE), "--quick", *words])
-    assert left.value.code == 0
-    assert "| seg_ds less full |" in capsys.readouterr().out
+    words = ["--folds", "[0, 2]", "--ablations", "['seg_ds', 'multitask']", "--draws", 5, "--output", tmp_path]
+    code, out, _ = command(capsys, "crossval", BUNDLE, "--quick", *words)
+    assert code == 0
+    assert "| seg_ds less full |" in out
     content = json.loads((tmp_path / "ablations" / "table.json").read_text())["clean"]
     assert list(content["rows"]) == ["full", "seg_ds", "multitask"]
     assert content["rows"]["seg_ds"]["accuracy"]["n"] == 2 * len(cases().rows())
@@ -265,15 +258,13 @@ def test_ablations_are_compared_over_the_cases_of_all_folds(monkeypatch, capsys,
 
 @every_bundle
 def test_an_ablation_that_does_not_exist_is_refused(capsys, bundle):
-    with pytest.raises(SystemExit) as left:
-        main(["crossval", bundle.name, "--ablations", "nothing"])
-    assert left.value.code == 2
-    assert " | ".join(ablation_names(bundle)) in capsys.readouterr().err
+    code, _, err = command(capsys, "crossval", bundle.name, "--ablations", "nothing")
+    assert code == 2
+    assert " | ".join(ablation_names(bundle)) in err
 
 
 @every_bundle
 def test_a_recipe_that_does_not_exist_is_refused(capsys, bundle):
-    with pytest.raises(SystemExit) as left:
-        main(["ablate", bundle.name, "--recipe", "nothing"])
-    assert left.value.code == 2
-    assert "has no recipe nothing" in capsys.readouterr().err
+    code, _, err = command(capsys, "ablate", bundle.name, "--recipe", "nothing")
+    assert code == 2
+    assert "has no recipe nothing" in err

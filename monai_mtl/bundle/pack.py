@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, MissingError
 from .audit import audit
 from .closure import PACKAGE, package_files
 from .json_style import render
@@ -18,7 +18,7 @@ from .manifest import write_manifest
 from .packed_metadata import packed_metadata
 from .packed_weights import check_weights, pack_weights, shipped_settings
 from .settings import put_setting
-from .signing import sign_manifest
+from .signing import sign_manifest, signer
 
 __all__ = ["pack_bundle"]
 
@@ -67,7 +67,7 @@ def pack_bundle(
         target: Folder to write, which must be empty or not exist.
         weights: Weights to bring; those of the bundle's ``models/`` by default, with the settings they ship with.
         weights_url: Address at which ``models/`` will be found, for ``large_files.yml``.
-        key: Private key to sign with, as :func:`monai_mtl.bundle.signing.sign_manifest` takes it.
+        key: Private key to sign with, as :func:`monai_mtl.bundle.signing.signer` takes it.
 
     Returns:
         What a user should know.
@@ -75,7 +75,7 @@ def pack_bundle(
     Raises:
         ConfigError: If the target holds something, the version is not in the changelog, a config names what is not of
             the package, the weights are of other settings, or the key does not sign.
-        MissingError: If the weights or the key do not exist.
+        MissingError: If the bundle's card, the weights or the key do not exist.
     """
     if target.exists() and any(target.iterdir()):
         raise ConfigError(f"{target} is not empty", fix="name another folder, or remove it")
@@ -86,8 +86,12 @@ def pack_bundle(
             expected=", ".join(metadata["changelog"]),
             fix="add a line to changelog in configs/metadata.json",
         )
+    if not (bundle / "docs" / "README.md").is_file():
+        raise MissingError(f"{bundle.name} has no card", [bundle / "docs" / "README.md"], fix="write one")
     if weights is not None:
         check_weights(bundle, weights)
+    if key is not None:
+        signer(key)
     above = next(folder for folder in target.absolute().parents if folder.is_dir())
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=above) as staging:
         place = Path(staging) / target.absolute().name

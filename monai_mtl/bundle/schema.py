@@ -63,10 +63,11 @@ def _tensor_faults(declared: Mapping[str, Any]) -> Iterator[str]:
             yield f"network_data_format has no {side}"
             continue
         for name, tensor in tensors.items():
-            wrong = [key for key, kind in TENSOR.items() if not isinstance(tensor.get(key), kind)]
+            entries = tensor if isinstance(tensor, dict) else {}
+            wrong = [key for key, kind in TENSOR.items() if not isinstance(entries.get(key), kind)]
             if wrong:
                 yield f"{side} {name}: {', '.join(wrong)} missing or of another type"
-            elif sorted(tensor["channel_def"], key=int) != [str(i) for i in range(_names(tensor))]:
+            elif set(tensor["channel_def"]) != {str(i) for i in range(_names(tensor))}:
                 yield f"{side} {name}: channel_def does not name {_names(tensor)} {_named(tensor)}"
     if isinstance(declared.get("outputs"), dict) and next(iter(declared["outputs"]), "pred") != "pred":
         yield "pred is not the first output, which MONAI Label takes as the mask"

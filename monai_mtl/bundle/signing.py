@@ -13,18 +13,14 @@ from typing import Any
 from ..errors import ConfigError, MissingError
 from .manifest import MANIFEST, SIGNATURE
 
-__all__ = ["sign_manifest", "signature_faults"]
+__all__ = ["sign_manifest", "signature_faults", "signer"]
 
 
-def sign_manifest(folder: Path, key: Path) -> Path:
-    """Write the signature beside the manifest.
+def signer(key: Path) -> Any:
+    """What signs with a key, made ready, so that a wrong key is told before anything is written.
 
     Args:
-        folder: Of a packed bundle.
         key: Private key of an elliptic curve (P-256, P-384 or P-521), PEM without a password.
-
-    Returns:
-        The signature.
 
     Raises:
         MissingError: If there is no such key.
@@ -34,11 +30,28 @@ def sign_manifest(folder: Path, key: Path) -> Path:
     if not key.is_file():
         raise MissingError(f"no private key at {key}", fix="openssl ecparam -name prime256v1 -genkey -noout -out KEY")
     try:
-        signing.Config().use_elliptic_key_signer(private_key=key).sign(folder / MANIFEST, folder / SIGNATURE)
+        return signing.Config().use_elliptic_key_signer(private_key=key)
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{key} does not sign: {error}", fix="name a private key of an elliptic curve, PEM"
         ) from error
+
+
+def sign_manifest(folder: Path, key: Path) -> Path:
+    """Write the signature beside the manifest.
+
+    Args:
+        folder: Of a packed bundle.
+        key: As :func:`signer` takes it.
+
+    Returns:
+        The signature.
+
+    Raises:
+        MissingError: If there is no such key.
+        ConfigError: If the library is missing, or the file is no such key.
+    """
+    signer(key).sign(folder / MANIFEST, folder / SIGNATURE)
     return folder / SIGNATURE
 
 

@@ -66,7 +66,8 @@ def make_skeleton(name: str, like: Path, parent: Path) -> Path:
         MissingError: If there is no bundle to copy, or no folder to make it in.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ConfigError(f"'{name}' cannot name a bundle", expected="small letters, digits and _, a letter first")
+        expected, fix = "small letters, digits and _, a letter first", "choose another, such as method_dataset"
+        raise ConfigError(f"'{name}' cannot name a bundle", expected=expected, fix=fix)
     if bad := [word for word in ("detection", "deepedit", "deepgrow") if word in name]:
         raise ConfigError(f"MONAI Label would take '{name}' for a model of {bad[0]}", fix="choose another name")
     source, target = read_bundle(like), parent / name

@@ -40,9 +40,11 @@ def start(sizes: Mapping[str, Sequence[int] | int] | None = None, multiple: int 
     if is_plain_run():
         _prepare_command_line()
     for name, size in (sizes or {}).items():
-        sides = [size] if isinstance(size, int) else list(size)
-        if len(sides) != 2 or any(side < multiple or side % multiple for side in sides):
-            height, width = (max(1, round(side / multiple)) * multiple for side in (sides[0], sides[-1]))
+        sides = list(size) if isinstance(size, (list, tuple)) else [size]
+        known = [side for side in sides if isinstance(side, int)]
+        if len(sides) != 2 or known != sides or any(side < multiple or side % multiple for side in known):
+            near = known or [multiple]
+            height, width = (max(1, round(side / multiple)) * multiple for side in (near[0], near[-1]))
             raise ConfigError(
                 f"{name} {size} does not fit the network",
                 expected=f"height and width, multiples of {multiple}",

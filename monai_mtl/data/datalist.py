@@ -59,7 +59,8 @@ def load_datalist(
         fold: Which of five rotations of that split, 0 to 4.
         named_split: Whether sections that the data set names are kept; else all its cases are split by patient.
         output_dir: Where ``check.json`` and ``check.png`` are written if the check finds an error.
-        case_id_salt: If given, each ``case_id`` becomes a hash of it with this salt, and reports name no file.
+        case_id_salt: If given, each ``case_id`` becomes a hash of it with this salt, and reports name no file. The
+            error of a run that fails on a file afterwards does.
         reader: Options of :class:`monai_mtl.data.MedicalReader` that the check reads images with.
         empty_classes: As in that check.
         unlabelled: As in that check.

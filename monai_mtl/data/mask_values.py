@@ -46,7 +46,7 @@ def class_indices(
         ImageError: If a value stands for no class.
     """
     if lossy and threshold is None:
-        fix = "save masks as PNG, or set mask_threshold of MedicalReader"
+        fix = "save masks as PNG; a program may set mask_threshold of MedicalReader"
         raise ImageError(f"a JPEG cannot hold a mask: {path}", fix=fix, kind="lossy")
     if values is None and palette is not None:
         array = _luminance(array, palette, path, classes)
@@ -65,7 +65,7 @@ def class_indices(
         expected = f"0..{classes - 1}" + (", or 0 and 255" if classes == 2 else "")
         expected = str(sorted(mapping)) if values is not None else expected
         what = f"mask with undeclared values {unknown[:12]}: {path}"
-        fix = "write one value a class, lossless, or declare the values with mask_values of MedicalReader"
+        fix = "write one value a class, lossless; a program may declare the values with mask_values of MedicalReader"
         raise ImageError(what, expected=expected, fix=fix, kind="values")
     if all(mapping[value] == value for value in found):
         return array.astype(np.uint8), []
@@ -94,6 +94,6 @@ def _luminance(indices: np.ndarray, palette: np.ndarray, path: Path, classes: in
         first, second = used
         brighter = second if palette[int(second)].sum() > palette[int(first)].sum() else first
         return (indices == brighter).astype(np.uint8)
-    fix = "declare the class of each palette index with mask_values of MedicalReader, or save grey values"
+    fix = "save grey values; a program may declare the palette with mask_values of MedicalReader"
     what = f"mask with undeclared values, a palette of {len(palette)} colours: {path}"
     raise ImageError(what, expected="two colours, or grey ones", fix=fix, kind="values")

@@ -62,7 +62,7 @@ def compare(*runs: str, output: str | None = None, draws: int = 1000, json: bool
     content = compare_runs([Path(str(run)).expanduser() for run in runs], draws)
     title = f"{len(runs)} runs compared"
     if output is not None:
-        write_study(content, title, Path(output).expanduser())
+        write_study(content, title, Path(str(output)).expanduser())
     if json:
         sys.stdout.write(json_format.dumps(finite({"title": title, **content}), indent=4) + "\n")
     else:

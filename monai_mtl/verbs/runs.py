@@ -115,15 +115,15 @@ def demo(bundle: str, json: bool = False) -> int:
 
 
 def _overlays(recipe: Sequence[str] | str) -> list[str]:
-    return [f"{name}.json" for name in ([recipe] if isinstance(recipe, str) else recipe)]
+    return [f"{name}.json" for name in (recipe if isinstance(recipe, (list, tuple)) else [recipe])]
 
 
 def _given(data: str | None, output: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if data is not None:
-        given["dataset_dir"] = str(Path(data).expanduser().resolve())
+        given["dataset_dir"] = str(Path(str(data)).expanduser().resolve())
     if output is not None:
-        place = Path(output).expanduser().resolve()
+        place = Path(str(output)).expanduser().resolve()
         given |= {"ckpt_dir": str(place / "models"), "output_dir": str(place / "eval")}
     return given | dict(settings)
 

@@ -57,9 +57,9 @@ def crossval(
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings, by_fold=True)
-    place = Path(output) if output else folder / "eval" / "crossval"
-    chosen = [folds] if isinstance(folds, int) else list(folds)
-    names = [ablations] if isinstance(ablations, str) else list(ablations)
+    place = Path(str(output)) if output else folder / "eval" / "crossval"
+    chosen: list[Any] = list(folds) if isinstance(folds, (list, tuple)) else [folds]
+    names = list(ablations) if isinstance(ablations, (list, tuple)) else [str(ablations)]
     variants = {name: ablation_overlay(folder, name) for name in names}
     runs = run_folds(chosen, overlays, named_split=False, **given)
     title = f"{folder.name}: cross-validation, folds {', '.join(run.name[-1] for run in runs)}"
@@ -113,7 +113,7 @@ def ablate(
 
     folder = bundle_folder(bundle)
     overlays, given = study_settings(folder, data, recipe, quick, settings)
-    place = Path(output) if output else folder / "eval" / "ablation"
+    place = Path(str(output)) if output else folder / "eval" / "ablation"
     with redirect_stdout(sys.stderr if json else sys.stdout):
         tables = perform_all(folder, ablation_runs(folder, overlays, **given), place, gpus())
     content = variant_table(tables, draws, measure_sets(folder))

@@ -28,14 +28,13 @@ from monai_mtl.bundle.pack import pack_bundle
 from monai_mtl.bundle.packed_metadata import pins
 from monai_mtl.bundle.weights import read_weights, ship_weights
 from monai_mtl.errors import ConfigError, MissingError
-from monai_mtl.registry import find_bundles
 
 from ..conftest import DATA, ROOT
+from ..every_bundle import NAMES
 from ..small_runs import on_sample_data
 
 OWN_WEIGHTS = "acsnet_busi"
 """Packed with weights that are given."""
-NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +279,12 @@ def test_what_cannot_be_packed_is_refused(trained, tmp_path):
     with pytest.raises(ConfigError, match=r"version 7\.0\.0 of hds_inbreast is not in its changelog"):
         pack_bundle(trained, tmp_path / "out")
     path.write_text(json.dumps(content))
+    card = trained / "docs" / "README.md"
+    card.rename(trained / "kept.md")
+    with pytest.raises(MissingError, match="hds_inbreast has no card"):
+        pack_bundle(trained, tmp_path / "out")
+    (trained / "kept.md").rename(card)
+    assert not (tmp_path / "out").exists()
     more = trained / "configs" / "more.json"
     more.write_text('{"x": {"_target_": "monai_mtl_other.Thing"}, "y": {"_target_": "monai_mtl.none.Thing"}}')
     files = package_files(["monai_mtl.none.Thing"])

@@ -131,7 +131,17 @@ def test_settings_of_an_args_file_are_checked_too(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("size", "fix"), [([200, 200], "[256, 256]"), ([0, 128], "[128, 128]"), ([100], "[128, 128]"), (512, "[512, 512]")]
+    ("size", "fix"),
+    [
+        ([200, 200], "[256, 256]"),
+        ([0, 128], "[128, 128]"),
+        ([100], "[128, 128]"),
+        (512, "[512, 512]"),
+        ([], "[128, 128]"),
+        (None, "[128, 128]"),
+        ("large", "[128, 128]"),
+        ([256.5, 512], "[512, 512]"),
+    ],
 )
 def test_a_size_that_the_network_cannot_halve_is_refused(size, fix):
     assert startup.start({"image_size": [256, 128]}, 128) is None

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from monai_mtl import cli
 from monai_mtl.bundle.manifest import MANIFEST, SIGNATURE, check_manifest, write_manifest
 from monai_mtl.bundle.signing import sign_manifest, signature_faults
 from monai_mtl.bundle.verify import verify_bundle
 from monai_mtl.errors import ConfigError, MissingError
 
+from ..commands import command
 from ..conftest import ROOT
 
 ELLIPTIC = ("SECP256R1", "SECP384R1", "SECP521R1")
@@ -43,13 +43,6 @@ def keys(folder: Path, name: str = "key", curve: str = "SECP256R1") -> tuple[Pat
     )
     public.write_bytes(key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo))
     return private, public
-
-
-def left_with(*words: str) -> int:
-    """Exit code of the command."""
-    with pytest.raises(SystemExit) as left:
-        cli.main(list(words))
-    return int(left.value.code)
 
 
 @pytest.mark.parametrize("curve", ELLIPTIC)
@@ -101,11 +94,14 @@ def test_pack_signs_and_verify_runs_nothing_of_another_hand(library, tmp_path, c
     private, public = keys(tmp_path)
     other = keys(tmp_path, "other")[1]
     packed = tmp_path / "packed"
-    bundle = str(ROOT / "bundles" / "acsnet_busi")
-    assert left_with("pack", bundle, "--out", str(packed), "--sign", str(private)) == 0
+    bundle = ROOT / "bundles" / "acsnet_busi"
+    for wrong in (tmp_path / "none.pem", public):
+        assert command(capsys, "pack", bundle, "--out", packed, "--sign", wrong)[0] == 2
+        assert not packed.exists(), "nothing is written that would be left unsigned"
+    assert command(capsys, "pack", bundle, "--out", packed, "--sign", private)[0] == 0
     assert (packed / SIGNATURE).is_file()
-    assert left_with("verify", str(packed), "--key", str(other)) == 1
-    told = capsys.readouterr().out
+    code, told, _ = command(capsys, "verify", packed, "--key", other)
+    assert code == 1
     assert "FAILS signature" in told
     assert "nothing is run" in told
     checks = {one.name: one for one in verify_bundle(packed, run=False, key=public)}

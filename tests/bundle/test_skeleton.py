@@ -12,13 +12,12 @@ import sys
 import pytest
 
 from monai_mtl.bundle.skeleton import FAILING, MARK, make_skeleton
-from monai_mtl.cli import main
 from monai_mtl.errors import ConfigError, MissingError
-from monai_mtl.registry import find_bundles, read_bundle
+from monai_mtl.registry import read_bundle
 
+from ..commands import command
 from ..conftest import ROOT
-
-BUNDLES = find_bundles(ROOT)
+from ..every_bundle import BUNDLES, NAMES
 
 
 @pytest.mark.parametrize("like", BUNDLES, ids=lambda bundle: bundle.name)
@@ -55,23 +54,19 @@ def test_a_name_that_cannot_be_is_refused(tmp_path):
 def test_the_verb_lists_what_is_marked_and_which_tests_fail(tmp_path, monkeypatch, capsys):
     (tmp_path / "bundles").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
-        main(["new", "my_method", "--like", str(BUNDLES[0].folder)])
-    assert left.value.code == 0
-    out = capsys.readouterr().out
+    code, out, _ = command(capsys, "new", "my_method", "--like", BUNDLES[0].folder)
+    assert code == 0
     assert "  bundles/my_method/docs/README.md: 5\n" in out
     assert "  bundles/my_method/configs/metadata.json: 8\n" in out
     assert all(f"  {test.format(name='my_method')}\n" in out for test in FAILING)
-    with pytest.raises(SystemExit):
-        main(["new", "another", "--like", str(BUNDLES[0].folder), "--json"])
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(command(capsys, "new", "another", "--like", BUNDLES[0].folder, "--json")[1])
     assert (told["bundle"], told["mark"]) == ("bundles/another", MARK)
     assert told["marks"]["bundles/another/docs/README.md"] == 5
     assert told["failing_tests"] == [test.format(name="another") for test in FAILING]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("like", [bundle.name for bundle in BUNDLES])
+@pytest.mark.parametrize("like", NAMES)
 def test_exactly_the_marked_tests_fail(tmp_path, like):
     tree = tmp_path / "tree"
     kept = shutil.ignore_patterns(".git", ".venv*", "*.pt", "eval", "predictions", "__pycache__", ".*_cache")

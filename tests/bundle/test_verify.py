@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -12,18 +13,16 @@ import torch
 from torch import nn
 from torch.jit.frontend import NotSupportedError
 
-from monai_mtl import cli
 from monai_mtl.bundle.manifest import write_manifest
 from monai_mtl.bundle.pack import pack_bundle
 from monai_mtl.bundle.schema import metadata_faults
 from monai_mtl.bundle.verify import verify_bundle
 from monai_mtl.bundle.verify_network import output_faults, scripting_faults, weights_faults
 from monai_mtl.errors import ConfigError
-from monai_mtl.registry import find_bundles
 
+from ..commands import command
 from ..conftest import ROOT
-
-NAMES = [bundle.name for bundle in find_bundles(ROOT)]
+from ..every_bundle import BUNDLES, NAMES
 
 
 @pytest.fixture
@@ -150,19 +149,12 @@ def test_ours_pass_where_nothing_is_run(name):
 
 
 def test_a_packed_bundle_passes_and_a_broken_one_tells_by_the_verb(bundle, tmp_path, capsys):
-    def run(folder: Path, *words: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as left:
-            cli.main(["verify", str(folder), *words])
-        return left.value.code, capsys.readouterr().out
-
     for name in ("train", "inference"):  # a narrow one, in less time
         edit(name, lambda c: c["network_def"].update(width=16))(bundle)
     folder = tmp_path / "packed"
-    with pytest.raises(SystemExit) as left:
-        cli.main(["pack", str(bundle), "--out", str(folder)])
-    assert left.value.code == 0
-    assert capsys.readouterr().out == (f"note: no weights in the bundle: train it, and pack with --weights\n{folder}\n")
-    code, out = run(folder)
+    code, out, _ = command(capsys, "pack", bundle, "--out", folder)
+    assert (code, out) == (0, f"note: no weights in the bundle: train it, and pack with --weights\n{folder}\n")
+    code, out, _ = command(capsys, "verify", folder)
     assert code == 0, out
     assert all(line.startswith("ok") for line in out.splitlines())
     assert len(out.splitlines()) > 10
@@ -170,7 +162,7 @@ def test_a_packed_bundle_passes_and_a_broken_one_tells_by_the_verb(bundle, tmp_p
     edit("inference", lambda c: c.pop("inferer"))(bundle)
     (bundle / "models").mkdir()
     torch.save({"model": {"a": torch.zeros(2)}}, bundle / "models" / "model.pt")
-    code, out = run(bundle, "--json")
+    code, out, _ = command(capsys, "verify", bundle, "--json")
     assert code == 1
     checks = {one["name"]: one for one in json.loads(out)["checks"]}
     assert "pred is torch.float32, metadata.json says float64" in checks["outputs"]["faults"]
@@ -249,8 +241,21 @@ def test_weights_must_be_of_the_network_and_finite(tmp_path):
 
 
 def test_metadata_of_ours_have_no_faults():
-    for one in find_bundles(ROOT):
+    for one in BUNDLES:
         assert metadata_faults(one.metadata) == []
+
+
+def test_metadata_that_no_tensor_can_be_made_of_are_told():
+    def faults(**entries):
+        metadata = copy.deepcopy(BUNDLES[0].metadata)
+        metadata["network_data_format"]["outputs"]["pred"] |= entries
+        return metadata_faults(metadata)
+
+    assert faults(channel_def={"lesion": "1"})[0].startswith("outputs pred: channel_def does not name")
+    assert faults(dtype=None) == ["outputs pred: dtype missing or of another type"]
+    metadata = copy.deepcopy(BUNDLES[0].metadata)
+    metadata["network_data_format"]["inputs"]["image"] = "an image"
+    assert "inputs image: type, format, dtype" in metadata_faults(metadata)[0]
 
 
 def test_packing_twice_gives_the_same_digests(bundle, tmp_path):

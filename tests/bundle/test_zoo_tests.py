@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 
 import pytest
 import torch
 
 from monai_mtl.networks import ACSNet, TaskView
-from monai_mtl.registry import find_bundles
 
+from ..commands import load_script
 from ..conftest import ROOT
+from ..every_bundle import NAMES
 from ..small_runs import small_run
-
-NAMES = [bundle.name for bundle in find_bundles(ROOT)]
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("zoo", ROOT / "scripts" / "zoo.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("zoo")
 
 
 @pytest.mark.parametrize("kind", ["", "_dist"])

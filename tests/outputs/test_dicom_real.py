@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from pydicom.data import get_testdata_file
+from pydicom.sr.codedict import codes
 
 from monai_mtl.bundle.opening import open_bundle
 from monai_mtl.data import MedicalReader
@@ -25,6 +26,7 @@ from ..faults.generate import write_dicom
 from ..trained import SMALL, random_weights
 from .dicom_cases import ORIENTATIONS, complaints, turned
 
+SIDES = {"L": codes.SCT.Left, "R": codes.SCT.Right}
 THIN = 4
 BRIGHT = 0.6
 """Share of the range above which a pixel is a lesion, to what stands for the network."""
@@ -211,8 +213,10 @@ def test_the_mask_lies_on_what_is_bright_and_on_no_mirror_image_of_it(answers, n
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_report_measures_the_segments(answers, name):
-    for turn, answered in list(answers(name).items())[::4]:  # highdicom takes its time to read a report
+    sides = set()
+    for turn, answered in list(answers(name).items())[::3]:  # highdicom takes its time to read a report
         source, segmentation = pydicom.dcmread(answered.image), pydicom.dcmread(answered.seg)
+        sides.add(side := CASES[name].side or source.get("Laterality") or "")
         content = highdicom.sr.srread(answered.sr).content
         assert len(content.get_image_measurement_groups()) == 1
         groups = content.get_planar_roi_measurement_groups()
@@ -230,6 +234,9 @@ def test_the_report_measures_the_segments(answers, name):
         assert [float(area.value) for area in areas] == pytest.approx([size for size, _ in expected], abs=0.006), turn
         places = [group.referenced_segmentation_frame for group in groups]
         assert {place.referenced_sop_instance_uid for place in places} == {segmentation.SOPInstanceUID}
+        assert {group.finding_sites[0].laterality for group in groups} == {SIDES.get(side)}, turn
+    if not CASES[name].side and CASES[name].frame is None:
+        assert sides == {"", "L", "R"}
 
 
 def in_region(lesion: np.ndarray) -> tuple[float, str]:

@@ -66,7 +66,8 @@ def require_agreement(
         raise DataError(f"{len(cases)} images are too few to judge an export", expected=f"{GATE_IMAGES}", fix=fix)
     both = [{k: copy.deepcopy(m) for k, m in metrics.items() if isinstance(m, JUDGES)} for _ in range(2)]
     if not both[0]:
-        raise DataError("no metric judges the export", expected=" or ".join(judge.__name__ for judge in JUDGES))
+        expected, fix = " or ".join(judge.__name__ for judge in JUDGES), "name one in additional_metrics of train.json"
+        raise DataError("no metric judges the export", expected=expected, fix=fix)
     for metric in (m for half in both for m in half.values()):
         metric.reset()
     network.eval()

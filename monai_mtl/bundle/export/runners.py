@@ -57,7 +57,8 @@ class ExportedNetwork:
     def __init__(self, path: PathLike, precision: str = "fp32", threads: int | None = None) -> None:
         self.path, self.precision = Path(path), precision
         if self.path.suffix not in SUFFIXES:
-            raise ConfigError(f"{self.path.name} is no exported network", expected=" or ".join(SUFFIXES))
+            fix = "name the file that monai-mtl export wrote"
+            raise ConfigError(f"{self.path.name} is no exported network", expected=" or ".join(SUFFIXES), fix=fix)
         if not self.path.is_file():
             raise MissingError(f"no exported network at {self.path}", fix="export it first")
         self.backend = SUFFIXES[self.path.suffix]

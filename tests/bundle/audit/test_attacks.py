@@ -17,9 +17,9 @@ import pytest
 
 from monai_mtl.bundle.audit import audit
 from monai_mtl.bundle.audit.sources import tar_faults
-from monai_mtl.registry import find_bundles
 
 from ...conftest import ROOT
+from ...every_bundle import every_bundle
 from .attacks import ATTACKS, config, harmless
 
 
@@ -145,7 +145,7 @@ def test_every_attack_is_found(bundle, name):
     assert not any(char in one.text() for one in found for char in "\u202e\u200b\x1b")
 
 
-@pytest.mark.parametrize("bundle", find_bundles(ROOT), ids=lambda bundle: bundle.name)
+@every_bundle
 def test_our_own_bundles_have_none(bundle):
     assert [one.text() for one in audit(bundle.folder)] == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from pathlib import Path
 from pydoc import locate
@@ -12,12 +11,12 @@ import monai
 import pytest
 from monai.bundle import ConfigParser
 
-from monai_mtl import cli
 from monai_mtl.bundle.audit import audit, names
 from monai_mtl.bundle.audit.names import load_names
 from monai_mtl.bundle.audit.rules import why_dangerous
 from monai_mtl.errors import ConfigError, MissingError
 
+from ...commands import command, load_script
 from ...conftest import ROOT
 from .attacks import CONFIG, harmless, write
 
@@ -25,9 +24,7 @@ HERE = Path(names.__file__).parent
 
 
 def test_the_table_of_bare_names_is_that_of_the_installed_monai():
-    spec = importlib.util.spec_from_file_location("monai_names", ROOT / "scripts" / "monai_names.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("monai_names")
     kept = (HERE / "monai_names.txt").read_text()
     assert f"MONAI {monai.__version__}:" in kept.splitlines()[0], "run scripts/monai_names.py --fix"
     assert script.table() == kept
@@ -137,21 +134,16 @@ def test_what_is_not_there_is_said(own, tmp_path):
 
 
 def test_the_verb_prints_findings_and_ends_with_1(own, tmp_path, capsys):
-    def run(*words: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as left:
-            cli.main(["audit", *map(str, words)])
-        return left.value.code, capsys.readouterr().out
-
-    code, out = run(own)
+    code, out, _ = command(capsys, "audit", own)
     assert code == 1
     assert "unknown: configs/inference.json: more#1#_target_\n  torch.compile\n" in out
     assert out.endswith("4 findings\n")
-    code, out = run(own, "--json")
+    code, out, _ = command(capsys, "audit", own, "--json")
     assert code == 1
     content = json.loads(out)["findings"]
     assert set(content[0]) == {"kind", "file", "place", "what", "why", "fix"}
-    assert run(harmless(tmp_path / "good"))[0] == 0
-    assert run(tmp_path / "none")[0] == 2
+    assert command(capsys, "audit", harmless(tmp_path / "good"))[0] == 0
+    assert command(capsys, "audit", tmp_path / "none")[0] == 2
 
 
 def test_code_of_this_package_is_known_by_its_content(own):
