@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,16 +93,19 @@ def resolve_case(case: dict, folder: Path, classes: Mapping[str, Sequence[str]])
     for task, names in classes.items():
         label = resolved.get(f"label_{task}")
         if task != "seg" and isinstance(label, str):
+            label = label.strip()
             resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
     name = without_suffix(Path(case["image"]))
     resolved.setdefault("case_id", name.name if name.is_absolute() else name.as_posix().removeprefix("images/"))
     if "patient_id" in resolved:
-        resolved["patient_id"] = str(resolved["patient_id"])
+        resolved["patient_id"] = str(resolved["patient_id"]).strip()
     return resolved
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.strip().isdigit() else text
+    """The whole number that a text is, also as spreadsheets write it (``1.0``)."""
+    whole = re.fullmatch(r"([0-9]+)(\.0+)?", text)
+    return int(whole[1]) if whole else text
 
 
 def case_files(case: Mapping) -> list[Path]:
