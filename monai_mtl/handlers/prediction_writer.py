@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..data.dataset import TolerantDataset
-from ..data.reader import MedicalReader
+from ..data.reader import read_again
 from ..errors import MonaiMtlError, RunError
 from ..outputs.explanation import draw_explanation
 from ..outputs.lesion_list import lesion_entries, spacing_entry, within
@@ -138,7 +138,9 @@ class PredictionWriter:
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
         meta = case["image"].meta
         source = Path(meta["filename_or_obj"])
-        grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
+        grey, _ = read_again(meta)
+        if grey.ndim == 3:
+            grey = grey.mean(axis=0)
         spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
         numbers, found = find_lesions(mask, spacing)
         area = meta.get("calibrated_xyxy")

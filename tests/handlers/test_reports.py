@@ -10,11 +10,12 @@ import pytest
 import torch
 from ignite.engine import Engine, State
 from monai.data import MetaTensor
+from monai.transforms import LoadImaged
 from PIL import Image
 
 from monai_mtl.data import MedicalReader, TolerantDataset
 from monai_mtl.errors import DataError, RunError
-from monai_mtl.handlers import EvaluationReport, PredictionWriter
+from monai_mtl.handlers import EvaluationReport, PredictionWriter, RegionWriter, prediction_writer, region_writer
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
 
@@ -39,6 +40,67 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     result = json.loads((tmp_path / "out/sub/a.json").read_text())
     assert result["segmentation"] == {"lesion_pixels": 75, "image_size_xy": [50, 30]}
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
+
+
+def transparent(path):
+    Image.fromarray(np.dstack([GREY] * 3 + [np.full_like(GREY, 128)])).save(path)
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY).save(path, exif=exif)
+
+
+def with_a_hole(path):
+    holed = GREY.astype(np.float32)
+    holed[2, 3] = np.nan
+    Image.fromarray(holed).save(path)
+
+
+def of_two_frames(path):
+    Image.fromarray(GREY).save(path, save_all=True, append_images=[Image.fromarray(GREY[::-1])])
+
+
+GREY = np.random.RandomState(0).permutation(600).reshape(20, 30).clip(0, 255).astype(np.uint8)
+OPTIONS = {
+    "alpha": ("a.png", transparent, {"alpha": "drop"}, GREY),
+    "exif": ("a.png", turned, {"exif": False}, GREY),
+    "non_finite": ("a.tif", with_a_hole, {"non_finite": "zero"}, None),
+    "frame": ("a.tif", of_two_frames, {"frame": 1}, GREY[::-1]),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("kind", ["lesions", "tissues"])
+def test_pictures_show_the_image_as_it_was_read(tmp_path, monkeypatch, caplog, kind, option):
+    name, save, options, expected = OPTIONS[option]
+    save(tmp_path / name)
+    if expected is None:
+        expected = GREY.copy()
+        expected[2, 3] = 0
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    case = {"image": str(tmp_path / name), "case_id": "a"}
+    settings = [tmp_path / "out", TolerantDataset([case], dict), tmp_path / "w.pt", "a_bundle", "0.1.0"]
+    drawn = []
+    if kind == "lesions":
+        writer, module, drawing = PredictionWriter(*settings), prediction_writer, "draw_case"
+    else:
+        writer, module, drawing = RegionWriter(*settings, ["a", "b"]), region_writer, "draw_region"
+    draw = getattr(module, drawing)
+    monkeypatch.setattr(
+        module, drawing, lambda image, *more, **named: (drawn.append(image), draw(image, *more, **named))[1]
+    )
+    load = LoadImaged(
+        "image", MedicalReader, color="grey" if kind == "lesions" else "rgb", **options, ensure_channel_first=True
+    )
+    loaded = load(case)
+    mask = torch.zeros(loaded["image"].shape[1:])
+    writer.begin()
+    writer.write(loaded, {"pred": mask, "probability": mask[None], "result": RESULT})
+    shown = drawn[0] if kind == "lesions" else drawn[0][0] * 255
+    assert np.allclose(shown, expected, atol=1e-4)
+    assert caplog.text.count("not finite") == (option == "non_finite")  # told once
 
 
 @pytest.mark.parametrize("key", ["probability", "cls"])
