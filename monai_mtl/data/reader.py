@@ -22,6 +22,7 @@ from ..errors import ImageError, MissingError
 from .colours import grey_of
 from .formats import IMAGE_SUFFIXES, Decoded, ReadOptions, list_series, read_any, read_any_size
 from .mask_values import class_indices
+from .naming import name_of
 
 __all__ = ["IMAGE_SUFFIXES", "MedicalReader", "read_again", "read_size"]
 
@@ -128,7 +129,7 @@ class MedicalReader(ImageReader):
         """
         array, meta = self._decode(img)
         if meta["notices"]:
-            logger.warning("%s: %s", img[0].name, meta["notices"])
+            logger.warning("%s: %s", name_of(img[0]), meta["notices"])
         return array, meta
 
     def _decode(self, img: Sequence[Path]) -> tuple[np.ndarray, dict]:
