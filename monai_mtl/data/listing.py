@@ -63,6 +63,8 @@ def _named(files: Sequence[Path], root: Path) -> list[dict]:
     names = [p.relative_to(root) for p in files]
     stems = Counter(without_suffix(name) for name in names)
     ids = [name if stems[without_suffix(name)] > 1 else without_suffix(name) for name in names]
+    if len(set(ids)) < len(ids):  # a.png, a.jpg and a.png.png
+        ids = names
     return [{"image": str(p.resolve()), "case_id": i.as_posix()} for p, i in zip(files, ids, strict=True)]
 
 

@@ -244,6 +244,12 @@ def test_a_leak_that_cannot_be_seen_is_told(tmp_path, caplog):
     assert "1 of 6 cases have no patient_id" in caplog.text
 
 
+def test_names_stay_apart_where_one_file_is_called_as_the_stem_of_another(tmp_path):
+    for name in ("a.png", "a.jpg", "a.png.png"):
+        (tmp_path / name).touch()
+    assert [case["case_id"] for case in list_images(tmp_path)] == ["a.jpg", "a.png", "a.png.png"]
+
+
 def test_a_missing_or_empty_folder_is_refused(tmp_path):
     with pytest.raises(MissingError, match="no folder"):
         load_datalist(tmp_path / "nowhere", CLASSES)
