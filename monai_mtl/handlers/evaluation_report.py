@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ..errors import DataError, RunError
 from ..metrics import CLEAN, MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
 from ..metrics.intervals import format_metrics, format_table
-from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.overlay import contact_sheet, draw_case, overlay_path
 from ..outputs.report import write_report
 from ..outputs.report.record import copy_curves, run_record
 from ..outputs.result_json import NOTICE, write_json
@@ -124,7 +124,7 @@ class EvaluationReport:
         row, scores, picture = self._examine(name, output)
         self._rows.append(row)
         self._scores.append(replace(scores, laterality=self._sides.get(name, "")))
-        path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
+        path = overlay_path(self.output_dir, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
         if len(self._pictures) < SHOWN:

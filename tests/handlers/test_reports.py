@@ -16,6 +16,7 @@ from PIL import Image
 from monai_mtl.data import MedicalReader, TolerantDataset
 from monai_mtl.errors import DataError, RunError
 from monai_mtl.handlers import EvaluationReport, PredictionWriter, RegionWriter, prediction_writer, region_writer
+from monai_mtl.outputs.report.cases import overlay_of
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
 
@@ -121,6 +122,18 @@ def test_scores_tell_the_side_of_a_case_where_the_data_do(tmp_path):
     for name in ("a", "b", "c"):
         report._add_case(name, output)
     assert [(one.patient_id, one.laterality) for one in report._scores] == [("p", "L"), ("p", ""), ("", "")]
+
+
+def test_cases_whose_names_differ_have_pictures_that_differ(tmp_path):
+    output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "image": torch.zeros(1, 4, 4)}
+    output |= {"cls": torch.tensor([0.25, 0.75]), "cls_annotated": False, "seg_annotated": False}
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title")
+    names = ["a/b", "a_b", "a%2Fb", "../a"]
+    for name in names:
+        report._add_case(name, output)
+    assert len(list((tmp_path / "overlays").iterdir())) == len(names)
+    found = SimpleNamespace(folder=tmp_path)
+    assert all(overlay_of(found, name).is_file() for name in names)
 
 
 def test_an_evaluation_without_test_cases_is_refused(tmp_path):
