@@ -15,8 +15,16 @@ from PIL import Image
 
 from monai_mtl.data import MedicalReader, TolerantDataset
 from monai_mtl.errors import DataError, RunError
-from monai_mtl.handlers import EvaluationReport, PredictionWriter, RegionWriter, prediction_writer, region_writer
+from monai_mtl.handlers import (
+    EvaluationReport,
+    PredictionWriter,
+    RegionWriter,
+    evaluation_report,
+    prediction_writer,
+    region_writer,
+)
 from monai_mtl.outputs.report.cases import overlay_of
+from monai_mtl.outputs.report.evaluation import read_evaluation
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
 
@@ -122,6 +130,31 @@ def test_scores_tell_the_side_of_a_case_where_the_data_do(tmp_path):
     for name in ("a", "b", "c"):
         report._add_case(name, output)
     assert [(one.patient_id, one.laterality) for one in report._scores] == [("p", "L"), ("p", ""), ("", "")]
+
+
+@pytest.mark.parametrize("tasks", [["seg"], ["cls"], ["seg", "cls"]])
+def test_nothing_is_told_of_a_task_that_was_not_trained(tmp_path, monkeypatch, tasks):
+    captions = []
+    draw = evaluation_report.draw_case
+    monkeypatch.setattr(evaluation_report, "draw_case", lambda *given: (captions.append(given[-1]), draw(*given))[1])
+    truth = torch.zeros(1, 4, 4)
+    truth[0, :2] = 1
+    output = {"pred": truth[0], "probability": truth, "image": torch.rand(1, 4, 4), "seg_target": truth}
+    output |= {"cls": torch.tensor([0.25, 0.75]), "cls_target": 1, "cls_annotated": True, "seg_annotated": True}
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title", ["clean"], tasks=tasks, draws=5)
+    report._start(SimpleNamespace(state=SimpleNamespace(epoch_length=1)))
+    report._add_case("a", output)
+    report._finish(SimpleNamespace(state=SimpleNamespace(metrics={}, metric_details={}, device="cpu")))
+    found = read_evaluation(tmp_path)
+    (row,), seg, cls = found.rows, "seg" in tasks, "cls" in tasks
+    assert (row["lesion_pixels"], row["dice"]) == (("8", "1.0") if seg else ("", ""))
+    assert (row.get("p(mass)"), row["label"]) == (("0.75", "mass") if cls else (None, ""))
+    assert found.table.probability.tolist() == pytest.approx([0.75 if cls else np.nan], nan_ok=True)
+    assert found.table.tp.tolist() == pytest.approx([8 if seg else np.nan], nan_ok=True)
+    assert captions == [["a", *(["mass; p(mass) = 0.75"] if cls else []), *(["Dice 1.00"] if seg else [])]]
+    (case,) = json.loads((tmp_path / "report.json").read_text())["worst_first"]
+    assert case["called"] == ("mass" if cls else None)
+    assert ("no class told" in (tmp_path / "report.html").read_text()) != cls
 
 
 def test_cases_whose_names_differ_have_pictures_that_differ(tmp_path):
