@@ -22,6 +22,7 @@ from .bundle.occupied_folder import OccupiedFolder
 from .bundle.opening import component, open_bundle, start_handlers
 from .bundle.settings import did_you_mean
 from .data import list_images
+from .data.naming import called
 from .errors import ConfigError, MonaiMtlError, own_error
 from .handlers import PredictionWriter
 from .memory import release_free_memory
@@ -153,7 +154,8 @@ class Predictor:
         return summary
 
     def _prepare(self, case: dict) -> Step:
-        prepared = _or_error(lambda: self._preprocessing(case))
+        with called(case["case_id"]):
+            prepared = _or_error(lambda: self._preprocessing(case))
         if isinstance(prepared, dict):
             for value in prepared.values():
                 for operation in getattr(value, "applied_operations", ()):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,17 +111,14 @@ def _perform(bundle: Path, run: Run, output: Path) -> CaseTable:
     folder = output / run.name
     identity = _identity(bundle, run, output.resolve())
     if (folder / DONE).is_file():
-        if json.loads((folder / DONE).read_text()) != identity:
-            what = f"{folder} was made with other settings, configs, data or versions"
-            raise ConfigError(what, fix="choose another --output, or remove that folder")
+        _refuse_other(folder, DONE, identity)
         logger.info("%s: done before", run.name)
         return load_scores(folder)
     if folder.exists():
         if not (folder / BEGUN).is_file():
             what = f"{folder} was not made by a study, and would be lost"
             raise ConfigError(what, fix="choose another --output, or move that folder away")
-        if json.loads((folder / BEGUN).read_text()) != identity:
-            shutil.rmtree(folder)
+        _refuse_other(folder, BEGUN, identity)
     write_json(folder / BEGUN, identity)
     logger.info("%s: training", run.name)
     settings = {**run.settings, "ckpt_dir": str(folder / "models"), "output_dir": str(folder / "eval")}
@@ -130,6 +126,17 @@ def _perform(bundle: Path, run: Run, output: Path) -> CaseTable:
     _execute(bundle, ["train.json", *run.overlays, "evaluate.json"], settings)
     write_json(folder / DONE, identity)
     return load_scores(folder)
+
+
+def _refuse_other(folder: Path, note: str, identity: Mapping[str, Any]) -> None:
+    """Refuse a folder whose note tells another identity; what it holds may be days of work."""
+    then = json.loads((folder / note).read_text())
+    names = sorted({*then, *identity})
+    other = [name.removesuffix("_sha256") for name in names if then.get(name) != identity.get(name)]
+    if other:
+        what = f"{folder} was made with other settings, configs, data or versions"
+        where = f"not as in its {note}: {', '.join(other)}"
+        raise ConfigError(what, [where], fix="choose another --output, or remove that folder")
 
 
 def load_scores(folder: Path) -> CaseTable:

@@ -96,6 +96,20 @@ def test_an_image_alone_ends_with_0_and_a_command_that_names_no_folder(folder, i
     assert "No image failed." in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.parametrize("name", ["report", "Results"])
+def test_an_image_that_is_called_as_a_file_of_the_run_is_refused(folder, infer, tmp_path, name):
+    (tmp_path / "images").mkdir()
+    for i, new in enumerate((name, "other")):
+        shutil.copy(folder / "images" / f"case0{i}.jpg", tmp_path / "images" / f"{new}.jpg")
+    code, out, _ = infer(tmp_path / "images", tmp_path / "out", "--json")
+    assert code == 1
+    assert [one["case_id"] for one in json.loads(out)["failed"]] == [name]
+    assert f"would be {name}.json" in json.loads(out)["failed"][0]["reason"]
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["done"] == 1
+    assert (tmp_path / "out" / "other.json").is_file()
+    assert not (tmp_path / "out" / f"{name}_mask.png").exists()
+
+
 def test_in_a_process_of_its_own_stdout_is_json_alone(folder, tmp_path):
     """MONAI's loggers write to what was stdout when they were made, which other tests have done here."""
     settings = {"weights": folder / "model.pt", "image_size": [128, 128], **SMALL}

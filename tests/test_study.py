@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +115,29 @@ def test_a_training_stopped_half_way_goes_on_and_gives_the_same_scores(tmp_path,
         again = perform(folder, run, tmp_path / "stopped")
     assert "resumed after epoch 1 of 2" in caplog.text
     assert json.dumps(again.rows()) == json.dumps(whole.rows())
+
+
+def test_a_stopped_run_with_other_settings_is_refused_and_kept(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.png").write_bytes(b"1")
+    run = Run("fold_0", settings={"dataset_dir": str(data)})
+
+    def stop(bundle, overlays, settings):
+        Path(settings["ckpt_dir"]).mkdir(exist_ok=True)
+        (Path(settings["ckpt_dir"]) / "model_last.pt").write_bytes(b"days of work")
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(study, "_execute", stop)
+    with pytest.raises(RuntimeError, match="killed"):
+        perform(BUNDLE, run, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"begun\.json: settings\n") as refused:
+        perform(BUNDLE, Run(run.name, settings={**run.settings, "seed": 1}), tmp_path / "out")
+    assert "remove that folder" in refused.value.fix
+    os.utime(data / "a.png", (0, 0))
+    with pytest.raises(ConfigError, match=r"begun\.json: data\n"):
+        perform(BUNDLE, run, tmp_path / "out")
+    assert (tmp_path / "out" / "fold_0" / "models" / "model_last.pt").read_bytes() == b"days of work"
 
 
 @every_bundle

@@ -14,6 +14,7 @@ from monai.transforms import Compose, RandomizableTrait, Transform, convert_to_c
 
 from ..errors import ConfigError, DataError
 from .disk_cache import DiskCache
+from .naming import called
 
 __all__ = ["CACHES", "CaseDataset", "derived_seed"]
 
@@ -76,7 +77,7 @@ class CaseDataset(Dataset):
         self._passes = [steps if isinstance(steps, Compose) else Compose(steps) for steps in passes]
         self._cases: Dataset
         if cache == "memory":
-            self._cases = CacheDataset(data, transform, num_workers=num_workers, progress=True)
+            self._cases = _InMemory(data, transform, num_workers=num_workers, progress=True)
         else:
             self._cases = _InTwoParts(data, transform, cache_dir if cache == "disk" else None)
 
@@ -98,6 +99,18 @@ class CaseDataset(Dataset):
         return steps(copy.deepcopy(case))  # transforms write into meta data, and this may be the cached case
 
 
+def _name(case: Any) -> str | None:
+    return case.get("case_id") if isinstance(case, Mapping) else None
+
+
+class _InMemory(CacheDataset):
+    """Tells of a file by the name of its case."""
+
+    def _load_cache_item(self, idx: int) -> Any:
+        with called(_name(self.data[idx])):
+            return super()._load_cache_item(idx)
+
+
 class _InTwoParts(Dataset):
     """Runs the transforms before the first random one apart, through a :class:`DiskCache` if there is a folder."""
 
@@ -113,4 +126,6 @@ class _InTwoParts(Dataset):
     def _transform(self, index: int) -> Any:
         case: Mapping[str, Any] = self.data[index]
         # As MONAI keeps them in memory: what interpolates rounds otherwise where values lie otherwise.
-        return self._after(convert_to_contiguous(self._before(case), memory_format=torch.contiguous_format))
+        with called(_name(case)):
+            before = self._before(case)
+        return self._after(convert_to_contiguous(before, memory_format=torch.contiguous_format))

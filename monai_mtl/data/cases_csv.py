@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from .importers.tables import read_table, require_columns
+from .naming import some_of
 
 __all__ = ["NAME", "apply_cases_csv"]
 
@@ -14,10 +15,9 @@ logger = logging.getLogger("monai_mtl")
 
 NAME = "cases.csv"
 SECTIONS = ("training", "validation", "test")
-SHOWN = 5
 
 
-def apply_cases_csv(sections: dict[str, list[dict]], folder: Path, secret: bool = False) -> dict[str, list[dict]]:
+def apply_cases_csv(sections: dict[str, list[dict]], folder: Path) -> dict[str, list[dict]]:
     """Add what the table of the folder says, if there is one.
 
     Columns: ``image`` (path relative to the folder, or ``case_id``), and any of ``patient_id``, ``split`` and
@@ -27,7 +27,6 @@ def apply_cases_csv(sections: dict[str, list[dict]], folder: Path, secret: bool 
     Args:
         sections: Cases by section, resolved.
         folder: The data set.
-        secret: Whether names of cases left out are only counted.
 
     Raises:
         DataError: If a row names no case, two rows one case, or a section is unknown.
@@ -67,11 +66,8 @@ def apply_cases_csv(sections: dict[str, list[dict]], folder: Path, secret: bool 
                 continue
             added = {"patient_id": row["patient_id"]} if row.get("patient_id") else {}
             result[row.get("split") or name].append(case | added)
-    if left_out and secret:
-        logger.warning("%d cases left out by %s", len(left_out), NAME)
-    elif left_out:
-        more = ", ..." if len(left_out) > SHOWN else ""
-        logger.warning("%d cases left out by %s: %s%s", len(left_out), NAME, ", ".join(left_out[:SHOWN]), more)
+    if left_out:
+        logger.warning("%d cases left out by %s%s", len(left_out), NAME, some_of(left_out))
     return result
 
 

@@ -16,6 +16,7 @@ from .details import write_details
 from .facts import Facts, Names, gather
 from .findings import Finding, Report
 from .listing import case_files, list_images, resolve_case, secret_id
+from .naming import secret_names
 from .opening import open_dataset, read_cases
 from .relations import group_cases
 from .splits import split_by_patient
@@ -148,11 +149,10 @@ class _Dataset:
         self.importer, folder = open_dataset(dataset_dir)
         self.classes, self.reader = classes, reader
         self.names = Names(folder.resolve(), case_id_salt is not None)
-        listed = {
-            name: [resolve_case(case, folder, classes) for case in cases]
-            for name, cases in read_cases(self.importer, folder, options).items()
-        }
-        self.sections = apply_cases_csv(listed, folder, case_id_salt is not None)
+        with secret_names(self.names.secret):
+            read = read_cases(self.importer, folder, options)
+            listed = {name: [resolve_case(case, folder, classes) for case in cases] for name, cases in read.items()}
+            self.sections = apply_cases_csv(listed, folder)
         if not named_split:
             self.sections = {"training": self.cases, "validation": [], "test": []}
         kept = {case["image"] for case in self.cases}

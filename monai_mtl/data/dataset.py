@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch.utils.data import IterableDataset
 
 from ..errors import MonaiMtlError, own_error
+from .naming import called
 
 __all__ = ["TolerantDataset"]
 
@@ -32,9 +33,12 @@ class TolerantDataset(IterableDataset):
         self.faults = {}
         for case in self.data:
             try:
-                yield self.transform(case)
+                with called(case["case_id"]):
+                    prepared = self.transform(case)
             except (RuntimeError, ValueError, OSError) as error:
                 fault = own_error(error)
                 if fault is None:
                     raise
                 self.faults[case["case_id"]] = fault
+            else:
+                yield prepared

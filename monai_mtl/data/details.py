@@ -16,6 +16,7 @@ from ..outputs.result_json import write_json
 from .facts import Facts
 from .findings import Report
 from .masks import load_mask
+from .naming import called
 from .reader import MedicalReader
 
 __all__ = ["write_details"]
@@ -75,6 +76,13 @@ def _picture(
     case: dict, classes: Mapping[str, Sequence[str]], reader: Mapping[str, Any]
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Image and mask with rows first, each None where it cannot be read."""
+    with called(str(case["case_id"])):
+        return _read(case, classes, reader)
+
+
+def _read(
+    case: dict, classes: Mapping[str, Sequence[str]], reader: Mapping[str, Any]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     try:
         array, _ = MedicalReader("image", **reader).get_data([Path(case["image"])])
     except MonaiMtlError:

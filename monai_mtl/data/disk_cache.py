@@ -85,7 +85,9 @@ class DiskCache:
 
 
 def _content(value: Any) -> Any:
-    """A file by its name and the digest of its bytes, anything else as it is."""
+    """A file by its name and the digest of its bytes, a list of files by those of each, anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return [_content(one) for one in value]
     if isinstance(value, (str, Path)) and len(str(value)) < 4096 and Path(value).is_file():
         facts = Path(value).stat()
         return [str(value), _file_digest(str(value), facts.st_size, facts.st_mtime_ns)]

@@ -16,6 +16,7 @@ from ..errors import ImageError, MissingError, MonaiMtlError
 from .duplicates import Fingerprint, fingerprint
 from .hashes import HASHED, file_sha256, verify_hash
 from .masks import lesion_classes, load_mask, mask_files
+from .naming import called
 from .reader import MedicalReader, read_size
 
 __all__ = ["Facts", "Names", "gather"]
@@ -93,7 +94,8 @@ def _facts(case: dict, classes: Mapping[str, Sequence[str]], names: Names, reade
     image = case["image"]
     try:
         facts.digest = file_sha256(image)
-        array, meta = MedicalReader("image", **reader).get_data([Path(image)])
+        with called(names.file(image, case)):
+            array, meta = MedicalReader("image", **reader).get_data([Path(image)])
         facts.size = (int(array.shape[-2]), int(array.shape[-1]))
         spacing = np.asarray(meta["spacing"], float)
         facts.spacing = (float(spacing[0]), float(spacing[1])) if np.isfinite(spacing).all() else None
@@ -119,7 +121,8 @@ def _look_at_mask(facts: Facts, case: dict, classes: int, names: Names) -> Itera
     for path in mask_files(case["label_seg"]):
         try:
             own = read_size(path)
-            lesions.append(bool(load_mask(path, own, classes).any()))
+            with called(names.file(path, case)):
+                lesions.append(bool(load_mask(path, own, classes).any()))
             if size is not None and own != size and not rescale:
                 fits = False
                 yield "mask_size", f"{names.file(path, case)}: {_by(own)}, its image {_by(size)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,8 @@ def _named(files: Sequence[Path], root: Path) -> list[dict]:
     names = [p.relative_to(root) for p in files]
     stems = Counter(without_suffix(name) for name in names)
     ids = [name if stems[without_suffix(name)] > 1 else without_suffix(name) for name in names]
+    if len(set(ids)) < len(ids):  # a.png, a.jpg and a.png.png
+        ids = names
     return [{"image": str(p.resolve()), "case_id": i.as_posix()} for p, i in zip(files, ids, strict=True)]
 
 
@@ -92,16 +95,19 @@ def resolve_case(case: dict, folder: Path, classes: Mapping[str, Sequence[str]])
     for task, names in classes.items():
         label = resolved.get(f"label_{task}")
         if task != "seg" and isinstance(label, str):
+            label = label.strip()
             resolved[f"label_{task}"] = list(names).index(label) if label in names else _number(label)
     name = without_suffix(Path(case["image"]))
     resolved.setdefault("case_id", name.name if name.is_absolute() else name.as_posix().removeprefix("images/"))
     if "patient_id" in resolved:
-        resolved["patient_id"] = str(resolved["patient_id"])
+        resolved["patient_id"] = str(resolved["patient_id"]).strip()
     return resolved
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.strip().isdigit() else text
+    """The whole number that a text is, also as spreadsheets write it (``1.0``)."""
+    whole = re.fullmatch(r"([0-9]+)(\.0+)?", text)
+    return int(whole[1]) if whole else text
 
 
 def case_files(case: Mapping) -> list[Path]:

@@ -6,8 +6,10 @@ What it gives depends on the file and its arguments only, never on which package
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,9 @@ from ..errors import ImageError, MissingError
 from .colours import grey_of
 from .formats import IMAGE_SUFFIXES, Decoded, ReadOptions, list_series, read_any, read_any_size
 from .mask_values import class_indices
+from .naming import name_of
 
-__all__ = ["IMAGE_SUFFIXES", "MedicalReader", "read_size"]
+__all__ = ["IMAGE_SUFFIXES", "MedicalReader", "read_again", "read_size"]
 
 logger = logging.getLogger("monai_mtl")
 
@@ -116,7 +119,7 @@ class MedicalReader(ImageReader):
             Array ``(W, H)``, in colour ``(3, W, H)``, or with ``reverse_indexing=False`` ``(H, W)`` and
             ``(3, H, W)``; and meta data: ``bits``, ``spacing`` in x and y (mm, nan where the file states none)
             and ``spacing_source``, ``frame`` (index of the one that was read), ``notices`` (what was repaired or is
-            not known); from DICOM also
+            not known), ``read_with`` (for :func:`read_again`); from DICOM also
             ``modality``, ``laterality``, ``view``, ``photometric`` (as stored) and ``voi``. The affine counts
             pixels where the spacing is not known.
 
@@ -124,6 +127,12 @@ class MedicalReader(ImageReader):
             MissingError: If there is no such file.
             ImageError: If it cannot be read as what it should be.
         """
+        array, meta = self._decode(img)
+        if meta["notices"]:
+            logger.warning("%s: %s", name_of(img[0]), meta["notices"])
+        return array, meta
+
+    def _decode(self, img: Sequence[Path]) -> tuple[np.ndarray, dict]:
         if len(img) != 1:
             raise ImageError(f"one file expected, got {len(img)}", img, fix="give one image a case")
         path = img[0]
@@ -136,8 +145,6 @@ class MedicalReader(ImageReader):
         self._refuse_modality(path, decoded.meta.get("modality"))
         array, notices = self._values(decoded, path, content)
         notices = [*decoded.meta.pop("notices", []), *notices]
-        for notice in notices:
-            logger.warning("%s: %s", path.name, notice)
         spacing = decoded.meta.get("spacing", np.full(2, np.nan))
         axes = spacing if self.reverse_indexing else spacing[::-1]
         affine = np.diag([*np.nan_to_num(axes, nan=1.0), 1.0])
@@ -150,6 +157,10 @@ class MedicalReader(ImageReader):
             "bits": decoded.bits,
             "frame": self.options.frame or 0,
             "notices": "; ".join(notices),  # one text, so that samples collate
+            "read_with": json.dumps(
+                asdict(self.options)
+                | {"color": self.color, "non_finite": self.non_finite, "modalities": self.modalities}
+            ),
             MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape[-2:]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: 0 if colours else float("nan"),
             MetaKeys.AFFINE: affine,
@@ -197,6 +208,20 @@ def _lay_out(array: np.ndarray, dtype: type, x_first: bool) -> np.ndarray:
     for start in range(0, array.shape[-2], STRIP):  # in strips that the processor's cache holds: thrice as fast
         turned[..., start : start + STRIP] = array[..., start : start + STRIP, :].swapaxes(-1, -2)
     return turned
+
+
+def read_again(meta: Mapping[str, Any], **changes: Any) -> tuple[np.ndarray, dict]:
+    """The file of an image as it was read before; what was told of it then is not told again.
+
+    Args:
+        meta: Of an image that :class:`MedicalReader` read.
+        changes: Other arguments of :class:`MedicalReader`, such as ``color``.
+
+    Returns:
+        As :meth:`MedicalReader.get_data`.
+    """
+    reader = MedicalReader(**json.loads(meta.get("read_with", "{}")) | changes)
+    return reader._decode([Path(meta["filename_or_obj"])])
 
 
 def read_size(path: PathLike) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ..errors import DataError, RunError
 from ..metrics import CLEAN, MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
 from ..metrics.intervals import format_metrics, format_table
-from ..outputs.overlay import contact_sheet, draw_case
+from ..outputs.overlay import contact_sheet, draw_case, overlay_path
 from ..outputs.report import write_report
 from ..outputs.report.record import copy_curves, run_record
 from ..outputs.result_json import NOTICE, write_json
@@ -51,7 +51,7 @@ class EvaluationReport:
         cases: The cases, for their ``patient_id`` (intervals draw patients; without them each case is one) and
             ``laterality``.
         draws: Draws of an interval.
-        tasks: Tasks that the network learned; figures of the other one are undefined.
+        tasks: Tasks that the network learned; nothing is told of the answers of another one.
         subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
         bundle: Folder of the bundle, told in ``run.json``.
         weights: Weights file, told there by its digest.
@@ -124,7 +124,7 @@ class EvaluationReport:
         row, scores, picture = self._examine(name, output)
         self._rows.append(row)
         self._scores.append(replace(scores, laterality=self._sides.get(name, "")))
-        path = self.output_dir / "overlays" / f"{name.replace('/', '_')}.png"
+        path = overlay_path(self.output_dir, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
         if len(self._pictures) < SHOWN:
@@ -133,27 +133,32 @@ class EvaluationReport:
     def _examine(self, name: str, output: dict[str, Any]) -> tuple[dict[str, Any], CaseScores, Image.Image]:
         """Row of ``cases.csv``, counts and picture of one case."""
         self._refuse_not_finite(name, output)
-        mask, has_seg, has_cls = output["pred"].cpu(), bool(output["seg_annotated"]), bool(output["cls_annotated"])
+        draws, tells = "seg" in self.tasks, "cls" in self.tasks
+        mask, has_seg, labelled = output["pred"].cpu(), bool(output["seg_annotated"]), bool(output["cls_annotated"])
         truth = torch.as_tensor(output["seg_target"]).cpu()[0] > 0 if has_seg else None
-        row: dict[str, Any] = {"case_id": name, "lesion_pixels": int(mask.sum()), "annotated_pixels": "", "dice": ""}
+        row: dict[str, Any] = {"case_id": name, "lesion_pixels": "", "annotated_pixels": "", "dice": ""}
+        if draws:
+            row["lesion_pixels"] = int(mask.sum())
         if truth is not None:
             row["annotated_pixels"] = int(truth.sum())
-            if truth.any():
+            if draws and truth.any():
                 row["dice"] = round(float(compute_dice(mask[None, None] > 0, truth[None, None]).mean()), 4)
-        row |= {f"p({c})": round(float(p), 4) for c, p in zip(self.classes, output["cls"], strict=True)}
-        row["label"] = self.classes[int(output["cls_target"])] if has_cls else ""
+        chances = [float(p) for p in output["cls"]] if tells else []
+        row |= {f"p({c})": round(p, 4) for c, p in zip(self.classes, chances, strict=tells)}
+        row["label"] = self.classes[int(output["cls_target"])] if labelled and tells else ""
         image, probability = (np.asarray(torch.as_tensor(output[k]).cpu())[0] for k in ("image", "probability"))
         scores = score_case(
             name,
             self._patients.get(name, ""),
-            None if truth is None or "seg" not in self.tasks else truth.numpy(),
+            None if truth is None or not draws else truth.numpy(),
             mask.numpy(),
             probability,
-            float(output["cls"][1]),
-            float(output["cls_target"]) if has_cls and "cls" in self.tasks else math.nan,
+            chances[1] if tells else math.nan,
+            float(output["cls_target"]) if labelled and tells else math.nan,
         )
-        caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {float(output['cls'][1]):.2f}"]
-        caption.append(f"Dice {row['dice']:.2f}" if row["dice"] != "" else "no annotated lesion")
+        caption = [name, f"{row['label'] or 'no label'}; p({self.classes[1]}) = {chances[1]:.2f}"] if tells else [name]
+        if draws:
+            caption.append(f"Dice {row['dice']:.2f}" if row["dice"] != "" else "no annotated lesion")
         picture = draw_case(image, probability, mask.numpy(), None if truth is None else truth.numpy(), caption)
         return row, scores, picture
 

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from ..bundle.occupied_folder import OccupiedFolder
 from ..data.dataset import TolerantDataset
-from ..data.reader import MedicalReader
-from ..errors import MonaiMtlError, RunError
+from ..data.reader import read_again
+from ..errors import DataError, MonaiMtlError, RunError
 from ..outputs.explanation import draw_explanation
 from ..outputs.lesion_list import lesion_entries, spacing_entry, within
 from ..outputs.lesions import find_lesions
@@ -30,6 +30,8 @@ __all__ = ["PredictionWriter", "explanation_of"]
 
 logger = logging.getLogger("monai_mtl")
 SHOWN = 8
+RESERVED = ("report", "results")
+"""Names of the run's own JSON files; some disks do not tell small from capital letters."""
 
 
 class PredictionWriter:
@@ -127,9 +129,13 @@ class PredictionWriter:
             output: After postprocessing.
 
         Raises:
-            DataError: If DICOM files are always wanted and cannot be made of this case.
+            DataError: If DICOM files are always wanted and cannot be made of this case, or it is called as a file of
+                the run.
         """
         name = case["case_id"]
+        if name.lower() in RESERVED:
+            what = f"the answer for an image called {name} would be {name}.json, which is a file of the run"
+            raise DataError(what, expected=f"another name than {' or '.join(RESERVED)}", fix="rename the image")
         target = self.output_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
         result, picture = self._write_files(case, output, target)
@@ -148,7 +154,9 @@ class PredictionWriter:
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
         meta = case["image"].meta
         source = Path(meta["filename_or_obj"])
-        grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
+        grey, _ = read_again(meta)
+        if grey.ndim == 3:
+            grey = grey.mean(axis=0)
         spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
         numbers, found = find_lesions(mask, spacing)
         area = meta.get("calibrated_xyxy")

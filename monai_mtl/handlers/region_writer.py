@@ -11,7 +11,7 @@ from monai.config import PathLike
 from PIL import Image
 
 from ..data.dataset import TolerantDataset
-from ..data.reader import MedicalReader
+from ..data.reader import read_again
 from ..outputs.explanation import draw_explanation
 from ..outputs.overlay import contact_sheet
 from ..outputs.tissue_overlay import HEIGHT, draw_region, tissue_colours
@@ -60,7 +60,7 @@ class RegionWriter(PredictionWriter):
             levels = np.ascontiguousarray(np.round(certainty.clip(0, 1) * 65535).astype(np.uint16))
             files["discriminative"] = Image.fromarray(levels)
         source = Path(case["image"].meta["filename_or_obj"])
-        colours, meta = MedicalReader(color="rgb", reverse_indexing=False).get_data([source])
+        colours, meta = read_again(case["image"].meta, color="rgb", reverse_indexing=False)
         found = output["result"].get("classification")
         caption = [case["case_id"]]
         if found is not None:

@@ -11,6 +11,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from tqdm import tqdm
 
+from ..data.naming import called
 from ..errors import DataError
 
 __all__ = ["ImageStatistics", "LossEpoch"]
@@ -62,7 +63,8 @@ class ImageStatistics:
             return
         count, total, squares = 0, 0.0, 0.0
         for case in tqdm(self.data, desc="measuring the training images", leave=False, disable=None):
-            image = np.asarray(self.transform(case)[self.image_key], dtype=np.float64)
+            with called(case.get("case_id")):
+                image = np.asarray(self.transform(case)[self.image_key], dtype=np.float64)
             count, total, squares = count + image.size, total + image.sum(), squares + np.square(image).sum()
         mean = total / count
         std = float(np.sqrt(max(squares / count - mean**2, 0.0)))

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
-__all__ = ["PREDICTION_COLOUR", "TRUTH_COLOUR", "contact_sheet", "draw_case"]
+__all__ = ["PREDICTION_COLOUR", "TRUTH_COLOUR", "contact_sheet", "draw_case", "overlay_path"]
 
 TRUTH_COLOUR = (0, 190, 255)
 PREDICTION_COLOUR = (255, 140, 0)
 HEIGHT, LINE, GAP, SQUARE = 480, 18, 6, 12
+
+
+def overlay_path(folder: Path, name: str) -> Path:
+    """Where an evaluation keeps its picture of a case: each name has a file of its own, in one folder.
+
+    Args:
+        folder: Of the evaluation.
+        name: Of the case; as in an address on the web, ``/`` is written ``%2F``, and ``%`` itself ``%25``.
+    """
+    return folder / "overlays" / f"{name.replace('%', '%25').replace('/', '%2F')}.png"
 
 
 def draw_case(

@@ -24,6 +24,7 @@ from PIL import Image
 
 from monai_mtl.data import CaseDataset, DiskCache, MedicalReader, digest_of
 from monai_mtl.errors import ConfigError, DataError, RunError
+from monai_mtl.transforms import LoadMaskd
 
 from ..factories import breast
 
@@ -130,6 +131,25 @@ def test_changed_files_transforms_and_labels_never_meet_an_old_entry(tmp_path):
     assert not torch.equal(after["image"], before["image"])
     assert torch.equal(after["image"], CaseDataset(cases, Compose(load()), cache="none")[1]["image"])
     assert len(entries(folder)) == 4
+
+
+def test_a_changed_file_of_several_masks_never_meets_an_old_entry(tmp_path):
+    case = write_images(tmp_path, 1)[0]
+    parts = [tmp_path / f"mask{i}.png" for i in range(2)]
+    for part in parts:
+        Image.fromarray(np.zeros((96, 80), np.uint8)).save(part)
+    steps = [*load(), LoadMaskd(mask_key="label_seg", image_key="image")]
+
+    def mask():
+        data = [{**case, "label_seg": [str(part) for part in parts]}]
+        return CaseDataset(data, Compose(steps), cache="disk", cache_dir=tmp_path / "cache")[0]["label_seg"]
+
+    assert mask().sum() == 0
+    assert len(entries(tmp_path / "cache")) == 1
+    assert mask().sum() == 0
+    assert len(entries(tmp_path / "cache")) == 1
+    Image.fromarray(np.full((96, 80), 255, np.uint8)).save(parts[1])
+    assert mask().sum() == 96 * 80
 
 
 def test_plain_values_come_back_as_they_were(tmp_path):

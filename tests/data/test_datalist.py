@@ -113,6 +113,40 @@ def test_a_table_may_name_the_split_and_leave_masks_out(tmp_path):
     assert "label_seg" not in sections["training"][0]
 
 
+def test_a_blank_after_a_patient_makes_no_other_patient(tmp_path):
+    folder_pair(tmp_path)
+    rows = [f"case{i}.png,p{i},{i % 2},training" for i in range(3)]
+    rows += ["case3.png,p3,1,validation", "case4.png,p1 ,0,test"]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,patient_id,label_cls,split", *rows]))
+    with pytest.raises(DataError, match="patient in two sections"):
+        load_datalist(tmp_path, CLASSES)
+
+
+def test_nor_does_it_in_a_datalist(tmp_path):
+    write_datalist(tmp_path)
+    edit_datalist(tmp_path, lambda c: c["validation"][0].update(patient_id=f" {c['training'][0]['patient_id']} "))
+    with pytest.raises(DataError, match="patient in two sections"):
+        load_datalist(tmp_path, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", ", "),
+        lambda text: text.replace(",1", ",1.0").replace(",0", ",0.0"),
+        lambda text: text.replace(",1", ", mass ").replace(",0", ",no mass"),
+        lambda text: text + "\n,,\n",
+    ],
+    ids=["semicolons", "blanks", "floats", "names", "an empty row"],
+)
+def test_a_table_may_be_written_as_spreadsheets_do(tmp_path, change):
+    folder_pair(tmp_path)
+    expected = load_datalist(tmp_path, CLASSES)
+    (tmp_path / "labels.csv").write_text(change((tmp_path / "labels.csv").read_text()))
+    assert load_datalist(tmp_path, CLASSES) == expected
+
+
 def remove_masks(folder):
     shutil.rmtree(folder / "masks")
 
@@ -124,7 +158,7 @@ FOLDER_FAULTS = [
     (lambda f: (f / "images" / "case3.png").unlink(), "disagree about 1 cases"),
     (lambda f: shutil.copy(f / "images" / "case3.png", f / "images" / "case3.jpg"), "the same name"),
     (lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text() + "case3.png,p9,0\n"), "the same name"),
-    (lambda f: (f / "labels.csv").write_bytes("image,patient_id\ncase0.png,M\xfcller".encode("latin-1")), "UTF-8"),
+    (lambda f: (f / "labels.csv").write_bytes("image,patient_id\ncase0.png,p0".encode("utf-16")), "UTF-8"),
     (lambda f: [p.unlink() for p in (f / "images").iterdir()], "no images in"),
     (
         lambda f: (f / "labels.csv").write_text((f / "labels.csv").read_text().replace("label_cls", "split")),
@@ -208,6 +242,12 @@ def test_a_leak_that_cannot_be_seen_is_told(tmp_path, caplog):
     edit_datalist(tmp_path, lambda c: c["training"][0].pop("patient_id"))
     load_datalist(tmp_path, CLASSES)
     assert "1 of 6 cases have no patient_id" in caplog.text
+
+
+def test_names_stay_apart_where_one_file_is_called_as_the_stem_of_another(tmp_path):
+    for name in ("a.png", "a.jpg", "a.png.png"):
+        (tmp_path / name).touch()
+    assert [case["case_id"] for case in list_images(tmp_path)] == ["a.jpg", "a.png", "a.png.png"]
 
 
 def test_a_missing_or_empty_folder_is_refused(tmp_path):

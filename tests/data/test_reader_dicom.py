@@ -99,6 +99,9 @@ def test_itk_reads_the_same(tmp_path, name, options, tolerance):
     theirs = theirs.reshape(*ours.shape[-2:], -1)
     theirs = first(theirs) if options else theirs[..., 0]
     assert ours.shape == theirs.shape
+    if name == "693_J2KI":  # ITK leaves the padding as it is
+        padding = raw(path) == pydicom.dcmread(path).PixelPaddingValue
+        ours, theirs = ours[~padding], theirs[~padding]
     assert np.abs(ours - theirs).max() <= tolerance
 
 

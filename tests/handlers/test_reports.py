@@ -10,11 +10,21 @@ import pytest
 import torch
 from ignite.engine import Engine, Events, State
 from monai.data import MetaTensor
+from monai.transforms import LoadImaged
 from PIL import Image
 
 from monai_mtl.data import MedicalReader, TolerantDataset
 from monai_mtl.errors import ConfigError, DataError, RunError
-from monai_mtl.handlers import EvaluationReport, PredictionWriter
+from monai_mtl.handlers import (
+    EvaluationReport,
+    PredictionWriter,
+    RegionWriter,
+    evaluation_report,
+    prediction_writer,
+    region_writer,
+)
+from monai_mtl.outputs.report.cases import overlay_of
+from monai_mtl.outputs.report.evaluation import read_evaluation
 
 RESULT = {"classification": {"label": "mass", "probabilities": {"no mass": 0.25, "mass": 0.75}}}
 
@@ -68,6 +78,67 @@ def test_a_second_inference_into_the_folder_is_refused_until_the_first_ends(tmp_
     assert not (tmp_path / "out").exists()
 
 
+def transparent(path):
+    Image.fromarray(np.dstack([GREY] * 3 + [np.full_like(GREY, 128)])).save(path)
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY).save(path, exif=exif)
+
+
+def with_a_hole(path):
+    holed = GREY.astype(np.float32)
+    holed[2, 3] = np.nan
+    Image.fromarray(holed).save(path)
+
+
+def of_two_frames(path):
+    Image.fromarray(GREY).save(path, save_all=True, append_images=[Image.fromarray(GREY[::-1])])
+
+
+GREY = np.random.RandomState(0).permutation(600).reshape(20, 30).clip(0, 255).astype(np.uint8)
+OPTIONS = {
+    "alpha": ("a.png", transparent, {"alpha": "drop"}, GREY),
+    "exif": ("a.png", turned, {"exif": False}, GREY),
+    "non_finite": ("a.tif", with_a_hole, {"non_finite": "zero"}, None),
+    "frame": ("a.tif", of_two_frames, {"frame": 1}, GREY[::-1]),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("kind", ["lesions", "tissues"])
+def test_pictures_show_the_image_as_it_was_read(tmp_path, monkeypatch, caplog, kind, option):
+    name, save, options, expected = OPTIONS[option]
+    save(tmp_path / name)
+    if expected is None:
+        expected = GREY.copy()
+        expected[2, 3] = 0
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    case = {"image": str(tmp_path / name), "case_id": "a"}
+    settings = [tmp_path / "out", TolerantDataset([case], dict), tmp_path / "w.pt", "a_bundle", "0.1.0"]
+    drawn = []
+    if kind == "lesions":
+        writer, module, drawing = PredictionWriter(*settings), prediction_writer, "draw_case"
+    else:
+        writer, module, drawing = RegionWriter(*settings, ["a", "b"]), region_writer, "draw_region"
+    draw = getattr(module, drawing)
+    monkeypatch.setattr(
+        module, drawing, lambda image, *more, **named: (drawn.append(image), draw(image, *more, **named))[1]
+    )
+    load = LoadImaged(
+        "image", MedicalReader, color="grey" if kind == "lesions" else "rgb", **options, ensure_channel_first=True
+    )
+    loaded = load(case)
+    mask = torch.zeros(loaded["image"].shape[1:])
+    writer.begin()
+    writer.write(loaded, {"pred": mask, "probability": mask[None], "result": RESULT})
+    shown = drawn[0] if kind == "lesions" else drawn[0][0] * 255
+    assert np.allclose(shown, expected, atol=1e-4)
+    assert caplog.text.count("not finite") == (option == "non_finite")  # told once
+
+
 @pytest.mark.parametrize("key", ["probability", "cls"])
 def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
     output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "cls": torch.tensor([0.5, 0.5])}
@@ -86,6 +157,43 @@ def test_scores_tell_the_side_of_a_case_where_the_data_do(tmp_path):
     for name in ("a", "b", "c"):
         report._add_case(name, output)
     assert [(one.patient_id, one.laterality) for one in report._scores] == [("p", "L"), ("p", ""), ("", "")]
+
+
+@pytest.mark.parametrize("tasks", [["seg"], ["cls"], ["seg", "cls"]])
+def test_nothing_is_told_of_a_task_that_was_not_trained(tmp_path, monkeypatch, tasks):
+    captions = []
+    draw = evaluation_report.draw_case
+    monkeypatch.setattr(evaluation_report, "draw_case", lambda *given: (captions.append(given[-1]), draw(*given))[1])
+    truth = torch.zeros(1, 4, 4)
+    truth[0, :2] = 1
+    output = {"pred": truth[0], "probability": truth, "image": torch.rand(1, 4, 4), "seg_target": truth}
+    output |= {"cls": torch.tensor([0.25, 0.75]), "cls_target": 1, "cls_annotated": True, "seg_annotated": True}
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title", ["clean"], tasks=tasks, draws=5)
+    report._start(SimpleNamespace(state=SimpleNamespace(epoch_length=1)))
+    report._add_case("a", output)
+    report._finish(SimpleNamespace(state=SimpleNamespace(metrics={}, metric_details={}, device="cpu")))
+    found = read_evaluation(tmp_path)
+    (row,), seg, cls = found.rows, "seg" in tasks, "cls" in tasks
+    assert (row["lesion_pixels"], row["dice"]) == (("8", "1.0") if seg else ("", ""))
+    assert (row.get("p(mass)"), row["label"]) == (("0.75", "mass") if cls else (None, ""))
+    assert found.table.probability.tolist() == pytest.approx([0.75 if cls else np.nan], nan_ok=True)
+    assert found.table.tp.tolist() == pytest.approx([8 if seg else np.nan], nan_ok=True)
+    assert captions == [["a", *(["mass; p(mass) = 0.75"] if cls else []), *(["Dice 1.00"] if seg else [])]]
+    (case,) = json.loads((tmp_path / "report.json").read_text())["worst_first"]
+    assert case["called"] == ("mass" if cls else None)
+    assert ("no class told" in (tmp_path / "report.html").read_text()) != cls
+
+
+def test_cases_whose_names_differ_have_pictures_that_differ(tmp_path):
+    output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "image": torch.zeros(1, 4, 4)}
+    output |= {"cls": torch.tensor([0.25, 0.75]), "cls_annotated": False, "seg_annotated": False}
+    report = EvaluationReport(tmp_path, ["no mass", "mass"], "title")
+    names = ["a/b", "a_b", "a%2Fb", "../a"]
+    for name in names:
+        report._add_case(name, output)
+    assert len(list((tmp_path / "overlays").iterdir())) == len(names)
+    found = SimpleNamespace(folder=tmp_path)
+    assert all(overlay_of(found, name).is_file() for name in names)
 
 
 def test_an_evaluation_without_test_cases_is_refused(tmp_path):

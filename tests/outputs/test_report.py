@@ -20,7 +20,7 @@ from sklearn.metrics import auc, confusion_matrix, roc_auc_score
 
 from monai_mtl.errors import DataError, MissingError
 from monai_mtl.metrics import CLEAN, CLEAN_CLASSES, CaseTable, measure_all, score_case, score_classes
-from monai_mtl.outputs.overlay import draw_case
+from monai_mtl.outputs.overlay import draw_case, overlay_path
 from monai_mtl.outputs.report import page, write_report
 from monai_mtl.outputs.report.record import copy_curves, run_record, without_folders
 from monai_mtl.outputs.result_json import NOTICE, write_json
@@ -55,7 +55,7 @@ def evaluation(folder: Path, n: int = 12, several: bool = False, **record: Any) 
         names = [*CLASSES, "third"][: len(chances)]
         row = {"case_id": name} | {f"p({c})": f"{p:.4f}" for c, p in zip(names, chances, strict=True)}
         rows.append(row | {"label": "" if math.isnan(label) else names[int(label)]})
-        Image.new("RGB", (300, 540), (i, 60, 90)).save(folder / "overlays" / f"{name.replace('/', '_')}.png")
+        Image.new("RGB", (300, 540), (i, 60, 90)).save(overlay_path(folder, name))
     table = CaseTable(scores)
     kind, measures = ("clean_classes", CLEAN_CLASSES) if several else ("clean", CLEAN)
     content = {"title": "a method & <some> data", "cases": n, "patients": len(table.groups), "metrics": {}}
@@ -172,7 +172,7 @@ def test_it_says_what_it_must_and_escapes_what_it_shows(tmp_path):
 
 def test_no_name_is_told_unless_asked_for(tmp_path, no_charts):
     evaluation(tmp_path)
-    (tmp_path / "overlays" / "smith_john_scan_4.png").unlink()
+    overlay_path(tmp_path, "smith_john/scan_4").unlink()
     path = write_report(tmp_path)
     for text in (path.read_text(), (tmp_path / "report.json").read_text()):
         assert "smith" not in text
@@ -184,7 +184,7 @@ def test_no_name_is_told_unless_asked_for(tmp_path, no_charts):
 
 def test_the_caption_of_an_overlay_which_holds_the_name_is_cut_off(tmp_path, no_charts):
     evaluation(tmp_path, n=4)
-    path = tmp_path / "overlays" / "smith_john_scan_0.png"
+    path = overlay_path(tmp_path, "smith_john/scan_0")
     whole = np.asarray(Image.open(path)).copy()
     whole[:60] = (255, 0, 255)  # where three lines of caption stand
     Image.fromarray(whole).save(path)

@@ -23,7 +23,7 @@ def read_dicom(path: Path, options: ReadOptions) -> Decoded:
     """Decode a single frame.
 
     Modality LUT or rescale are applied, then what ``options.voi`` says; MONOCHROME1 is inverted within its
-    range, so that larger is always brighter; a palette becomes colours.
+    range, so that larger is always brighter, and padding is made dark; a palette becomes colours.
 
     Args:
         path: File.
@@ -42,8 +42,8 @@ def read_dicom(path: Path, options: ReadOptions) -> Decoded:
         use_frame_groups(header, options.frame or 0)
         if array.shape[:2] != (header.Rows, header.Columns):
             raise ValueError(f"decoded {array.shape[:2]} pixels, the header says {header.Rows} x {header.Columns}")
-        array = physical_values(array, header, options.voi)
-        meta = describe(header, options.voi)
+        array, notices = physical_values(array, header, options.voi)
+        meta = describe(header, options.voi) | {"notices": notices}
     except FAULTS as error:
         raise ImageError(f"cannot decode {path}: {shorten(error)}", fix=_fix(error)) from error
     return Decoded(array, int(header.BitsStored), meta)

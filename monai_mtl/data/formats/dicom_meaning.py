@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 
+from .dicom_padding import blacken, find_padding
 from .ultrasound import SOURCE, calibration
 
 __all__ = ["describe", "physical_values"]
@@ -21,8 +22,8 @@ PERCENTILES = (0.5, 99.5)
 """What ``voi="percentile"`` clips to, in percent of the pixels."""
 
 
-def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.ndarray:
-    """Apply the palette, or the modality LUT or rescale, then ``voi``, then the polarity.
+def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> tuple[np.ndarray, list[str]]:
+    """Apply the palette, or the modality LUT or rescale, then ``voi``, then the polarity; padding becomes dark.
 
     Args:
         array: Stored values ``(H, W)`` or ``(H, W, 3)``.
@@ -30,20 +31,21 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
         voi: One of ``monai_mtl.data.formats.options.VOI_RULES``.
 
     Returns:
-        Values of which larger is brighter, or colours.
+        Values of which larger is brighter, or colours; and notices.
     """
     photometric = header.PhotometricInterpretation
     if photometric == "PALETTE COLOR":
         if not header.original_encoding[1]:
             _make_palette_little(header)
         colours = apply_color_lut(array, header)
-        return (colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours
+        return (colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours, []
     if photometric not in GREY:
-        return array
+        return array, []
     bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
     ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if signed else [0, (1 << bits) - 1])
     if not signed and array.max(initial=0) > ends[1]:
         array = array & array.dtype.type(ends[1])  # some decoders leave what stands in unused bits
+    padded = find_padding(array, header)
     slope, intercept = (_number(header.get(name), normal) for name, normal in RESCALE)
     if slope == 0:
         raise ValueError("RescaleSlope 0 leaves nothing of the pixels")
@@ -60,8 +62,12 @@ def physical_values(array: np.ndarray, header: pydicom.Dataset, voi: str) -> np.
             ends = np.array([0, (1 << int(header.VOILUTSequence[0].LUTDescriptor[2])) - 1])
         array = apply_voi_lut(array, header)
     if voi == "percentile":
-        array = np.clip(array, *np.percentile(array, PERCENTILES).astype(array.dtype))
-    return ends.sum().astype(array.dtype) - array if photometric == "MONOCHROME1" else array
+        seen = array if padded is None else array[~padded]
+        array = np.clip(array, *np.percentile(seen, PERCENTILES).astype(array.dtype))
+    array = ends.sum().astype(array.dtype) - array if photometric == "MONOCHROME1" else array
+    if padded is None:
+        return array, []
+    return blacken(array, padded), [f"{padded.sum()} of {padded.size} pixels are padding, now as dark as the darkest"]
 
 
 def states_voi(header: pydicom.Dataset) -> bool:

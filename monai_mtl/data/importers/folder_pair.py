@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
 from ...errors import DataError
 from ..formats.content import IMAGE_SUFFIXES, without_suffix
+from .tables import read_table, require_columns
 
 __all__ = ["LAYOUT", "matches", "read"]
 
@@ -47,7 +47,7 @@ def read(folder: Path) -> dict[str, list[dict]]:
     masks = {_stem(p): p for p in drawn if p.name.lower().endswith(IMAGE_SUFFIXES)}
     sections: dict[str, list[dict]] = {name: [] for name in SPLITS}
     for stem, row in rows.items():
-        case = {k: v for k, v in row.items() if v not in ("", None) and k not in ("split", "label_seg", "image")}
+        case = {k: v for k, v in row.items() if v != "" and k not in ("split", "label_seg", "image")}
         case["image"] = f"images/{images[stem].name}"
         if stem in masks or row.get("label_seg") != "":
             case["label_seg"] = f"masks/{masks[stem].name if stem in masks else f'{stem}.png'}"
@@ -58,27 +58,21 @@ def read(folder: Path) -> dict[str, list[dict]]:
     return sections
 
 
-def _rows(path: Path) -> dict[str, dict]:
+def _rows(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         raise DataError(
             f"no {path}",
             expected="a table with the columns image and patient_id: patients are never split over training and test",
             fix="write it, for example: image,patient_id,label_cls",
         )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text", fix="save the table as CSV UTF-8") from error
-    missing = {"image", "patient_id"} - set(rows[0] if rows else ())
-    if missing:
-        raise DataError(f"{path} lacks {sorted(missing)}", expected="columns image, patient_id", fix="add them")
+    rows = read_table(path)
+    require_columns(rows, path, ("image", "patient_id"))
     _refuse_twins([_stem(Path(row["image"])) for row in rows], "labels.csv")
     return {_stem(Path(row["image"])): row for row in rows}
 
 
 def _stem(path: Path) -> str:
-    return without_suffix(path).name
+    return without_suffix(path).name.strip()
 
 
 def _refuse_twins(stems: list[str], where: str) -> None:

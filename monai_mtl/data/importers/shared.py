@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...errors import ConfigError, DataError
+from ..naming import some_of
 
 __all__ = ["choose", "find", "image_files", "leave_out", "number"]
 __all__ += ["refuse_faults", "refuse_mismatch", "refuse_twins", "training_only"]
@@ -15,7 +16,6 @@ __all__ += ["refuse_faults", "refuse_mismatch", "refuse_twins", "training_only"]
 logger = logging.getLogger("monai_mtl")
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-SHOWN = 5
 
 
 def choose(option: str, value: str, allowed: Sequence[str]) -> None:
@@ -89,10 +89,9 @@ def training_only(cases: list[dict]) -> dict[str, list[dict]]:
 
 
 def leave_out(names: Sequence[str], total: int, why: str) -> None:
-    """Tell in one line which cases are left out, if any."""
+    """Tell in one line how many cases are left out, and which if names are no secret."""
     if names:
-        more = ", ..." if len(names) > SHOWN else ""
-        logger.warning("%d of %d left out, %s: %s%s", len(names), total, why, ", ".join(names[:SHOWN]), more)
+        logger.warning("%d of %d left out, %s%s", len(names), total, why, some_of(names))
 
 
 def number(text: str) -> int | str:

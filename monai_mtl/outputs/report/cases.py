@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ...metrics.class_measures import mean_iou
-from ..overlay import HEIGHT
+from ..overlay import HEIGHT, overlay_path
 from ..tissue_overlay import HEIGHT as REGION_HEIGHT
 from .evaluation import Evaluation
 
@@ -82,7 +82,7 @@ def _mask(found: Evaluation, row: int) -> dict[str, Any]:
 
 def overlay_of(found: Evaluation, name: str) -> Path:
     """Where the evaluation left its picture of a case."""
-    return found.folder / "overlays" / f"{name.replace('/', '_')}.png"
+    return overlay_path(found.folder, name)
 
 
 def picture_of(found: Evaluation, name: str) -> dict[str, Any] | None:
