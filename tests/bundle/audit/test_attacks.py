@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monai_mtl.bundle.audit import audit
-from monai_mtl.bundle.audit.sources import tar_faults
+from monai_mtl.bundle.audit.archives import tar_faults
 from monai_mtl.registry import find_bundles
 
 from ...conftest import ROOT
