@@ -6,8 +6,8 @@ import pickletools
 import re
 import zipfile
 
+from .entries import Entry
 from .finding import Finding
-from .sources import Entry
 
 __all__ = ["behind_faults", "disguise_faults"]
 

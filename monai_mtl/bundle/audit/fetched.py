@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from .entries import Entry
 from .finding import Finding
-from .sources import Entry
 
 __all__ = ["fetched_faults"]
 

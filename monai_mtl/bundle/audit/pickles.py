@@ -9,11 +9,12 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from .archives import archive_faults
 from .arrays import HEADER, array_faults, is_array
 from .disguise import behind_faults
+from .entries import Entry
 from .finding import Finding
 from .layout import layout_faults
-from .sources import Entry, archive_faults
 from .tensors import onnx_faults, safetensors_faults
 
 __all__ = ["looks_like_pickle", "weights_faults"]

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .archives import archive_faults, tar_faults
 from .arrays import is_array
 from .configs import Configs
 from .disguise import disguise_faults
 from .documents import Unreadable, read_document
+from .entries import LIMITS, UNREADABLE, Entry
 from .fetched import fetched_faults
 from .finding import Finding
 from .logging_conf import logging_faults
@@ -20,7 +22,7 @@ from .pages import network_faults, page_faults
 from .pickles import looks_like_pickle, weights_faults
 from .places import place_fault
 from .python_code import code_faults, definitions
-from .sources import LIMITS, UNREADABLE, Entry, archive_faults, open_source, tar_faults
+from .sources import open_source
 from .syntax import MODULE
 from .texts import path_fault
 

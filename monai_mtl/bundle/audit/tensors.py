@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 
 from .documents import read_document
+from .entries import Entry
 from .finding import Finding
-from .sources import Entry
 
 __all__ = ["onnx_faults", "safetensors_faults"]
 

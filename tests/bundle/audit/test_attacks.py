@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monai_mtl.bundle.audit import audit
-from monai_mtl.bundle.audit.sources import tar_faults
+from monai_mtl.bundle.audit.archives import tar_faults
 
 from ...conftest import ROOT
 from ...every_bundle import every_bundle
