@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from .commands import command
 from .conftest import ROOT
+from .faults.generate import mammogram, write_dicom
 from .trained import SMALL, random_weights
 
 BUNDLE = ROOT / "bundles" / "hds_inbreast"
@@ -121,8 +123,25 @@ def test_in_a_process_of_its_own_stdout_is_json_alone(folder, tmp_path):
     assert json.loads(done.stdout)["done"] == 1
 
 
+def test_a_failed_image_is_told_with_what_helps(folder, infer, tmp_path, caplog):
+    (tmp_path / "images").mkdir()
+    write_dicom(tmp_path / "images" / "scan.dcm", mammogram(Modality="CT"))
+    shutil.copy(folder / "images" / "case00.jpg", tmp_path / "images")
+    code, out, _ = infer(tmp_path / "images", tmp_path / "out", "--json")
+    assert code == 1
+    (told,) = json.loads(out)["failed"]
+    assert told["case_id"] == "scan"
+    assert (told["reason"], told["expected"]) == ("scan.dcm is of modality CT", "MG")
+    assert "add its modality to modalities" in told["fix"]
+    assert str(tmp_path) not in json.dumps(told)
+    assert f"scan: {told['reason']}; expected: MG; fix: {told['fix']}" in caplog.text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"<td>{html.escape(told['expected'])}</td><td>{html.escape(told['fix'])}</td>" in page
+
+
 def test_where_no_image_can_be_used_json_is_the_error(folder, infer, tmp_path):
     code, out, _ = infer(folder / "images" / "case02.jpg", tmp_path / "out", "--json")
     assert code == 1
-    assert json.loads(out)["error"]["where"] == ["case02: cannot read case02.jpg: it is empty"]
+    (told,) = json.loads(out)["error"]["where"]
+    assert told == "case02: cannot read case02.jpg: it is empty; fix: save the image as PNG, JPEG, TIFF, DICOM or NIfTI"
     assert not (tmp_path / "out").exists()

@@ -204,7 +204,7 @@ class PredictionWriter:
         self._bar.close()
         summary = {
             "results": self._results,
-            "failed": [{"case_id": name, "reason": self._without_folders(name)} for name in self.dataset.faults],
+            "failed": [{"case_id": name, **self._fault(name)} for name in self.dataset.faults],
         }
         if self._results:
             write_json(self.output_dir / "results.json", summary)
@@ -221,14 +221,20 @@ class PredictionWriter:
         faults = self.dataset.faults
         return RunError(
             f"{len(faults)} of {len(self.dataset.data)} images could not be used; all others are done",
-            [f"{name}: {self._without_folders(name)}" for name in faults],
+            [f"{name}: {self._line(name)}" for name in faults],
             fix="repair or remove these files and run again",
         )
 
-    def _without_folders(self, name: str) -> str:
-        """Why a case failed; folders may be named after patients."""
+    def _fault(self, name: str) -> dict[str, str]:
+        """Why a case failed, and what helps; folders may be named after patients."""
         image = next(case["image"] for case in self.dataset.data if case["case_id"] == name)
-        return self.dataset.faults[name].what.replace(str(image), Path(image).name)
+        fault = self.dataset.faults[name]
+        texts = {"reason": fault.what, "expected": fault.expected, "fix": fault.fix}
+        return {key: text.replace(str(image), Path(image).name) for key, text in texts.items()}
+
+    def _line(self, name: str) -> str:
+        told = self._fault(name)
+        return "; ".join([told["reason"], *(f"{key}: {told[key]}" for key in ("expected", "fix") if told[key])])
 
 
 def explanation_of(output: Mapping[str, Any]) -> np.ndarray | None:
