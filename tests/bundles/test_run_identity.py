@@ -46,9 +46,7 @@ def test_a_resume_with_another_part_is_refused_and_named(tmp_path, bundle):
     folder = bundle.folder
     content = json.loads((folder / "configs" / "train.json").read_text())
     small = next(name for name in on_sample_data(folder) if name.startswith("network_def#"))
-    whole = (
-        content["network_def"][small.partition("#")[2]] if small.partition("#")[2] in content["network_def"] else None
-    )
+    whole = content["network_def"].get(small.partition("#")[2])
     loss = "loss_def" if "loss_def" in content else "loss"
     torch.manual_seed(0)
     then = identity(folder)
