@@ -18,6 +18,7 @@ from monai.utils import TraceKeys
 
 from .bundle.export import ExportedNetwork, find_export
 from .bundle.export.record import network_settings
+from .bundle.manifest import MANIFEST
 from .bundle.occupied_folder import OccupiedFolder
 from .bundle.opening import component, open_bundle, start_handlers
 from .bundle.settings import did_you_mean
@@ -59,7 +60,7 @@ class Predictor:
         **settings: Overrides of inference.json, such as ``image_size``.
 
     Raises:
-        ConfigError: If a setting does not exist or fit, or the config has no one writer.
+        ConfigError: If a setting does not exist or fit, the bundle is packed, or the config has no one writer.
         MissingError: If there is no such bundle, weights file or export.
 
     Example:
@@ -92,6 +93,11 @@ class Predictor:
         given |= {"precision": "fp32", "device": "cpu"} if exported else {"precision": precision}
         configs = ["inference.json", *([f"{recipe}.json"] if recipe else [])]
         parser = open_bundle(bundle, configs, {**given, "dataset#data": []})
+        if (Path(bundle) / MANIFEST).is_file():
+            raise ConfigError(
+                f"{bundle} is packed: it runs with its own code",
+                fix="in its folder: python -m monai.bundle run --config_file configs/inference.json --dataset_dir IMAGES",
+            )
         self.dataset, self._inferer, self._postprocessing, self.network, handlers = (
             component(parser, key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
         )

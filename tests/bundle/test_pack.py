@@ -28,6 +28,7 @@ from monai_mtl.bundle.pack import pack_bundle
 from monai_mtl.bundle.packed_metadata import pins
 from monai_mtl.bundle.weights import read_weights, ship_weights
 from monai_mtl.errors import ConfigError, MissingError
+from monai_mtl.predictor import Predictor
 
 from ..conftest import DATA, ROOT
 from ..every_bundle import NAMES
@@ -200,6 +201,12 @@ def test_a_payload_in_the_weights_of_a_packed_folder_does_not_run(packed, tmp_pa
     assert done.returncode == 2
     assert "holds no weights" in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_predictor_tells_how_a_packed_folder_predicts(packed):
+    with pytest.raises(ConfigError, match="it runs with its own code") as told:
+        Predictor(packed["ynet_biopsy"])
+    assert "python -m monai.bundle run --config_file configs/inference.json" in told.value.fix
 
 
 @pytest.fixture
