@@ -96,7 +96,8 @@ class Predictor:
         if (Path(bundle) / MANIFEST).is_file():
             raise ConfigError(
                 f"{bundle} is packed: it runs with its own code",
-                fix="in its folder: python -m monai.bundle run --config_file configs/inference.json --dataset_dir IMAGES",
+                fix="in its folder: "
+                "python -m monai.bundle run --config_file configs/inference.json --dataset_dir IMAGES",
             )
         self.dataset, self._inferer, self._postprocessing, self.network, handlers = (
             component(parser, key) for key in ("dataset", "inferer", "postprocessing", "network", "handlers")
