@@ -6,6 +6,7 @@ from .class_names import class_names
 from .datalist import examine_dataset, list_images, load_datalist
 from .dataset import TolerantDataset
 from .describe import digest_of
+from .design import design_of
 from .disk_cache import DiskCache
 from .reader import MedicalReader
 from .splits import split_by_patient
@@ -16,6 +17,7 @@ __all__ = [
     "MedicalReader",
     "TolerantDataset",
     "class_names",
+    "design_of",
     "digest_of",
     "examine_cases",
     "examine_dataset",
