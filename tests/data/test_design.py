@@ -16,7 +16,7 @@ def test_a_network_is_its_settings_and_not_its_weights():
     first, second = HDSUResNet(**WIDTHS), HDSUResNet(**WIDTHS)
     assert not torch.equal(next(first.parameters()), next(second.parameters()))
     assert design_of(first) == design_of(second)
-    others = [{"dropout": 0.4}, {"fuse": "sum"}, {"upsample": "nearest"}, {"mil_select": "background_logit"}]
+    others = [{"dropout": 0.4}, {"fuse": "sum"}, {"upsample": "deconv"}, {"mil_select": "background_logit"}]
     others += [{"bottom_width": 16}]
     assert len({design_of(first), *(design_of(HDSUResNet(**WIDTHS | one)) for one in others)}) == 1 + len(others)
 

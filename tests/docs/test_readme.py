@@ -12,6 +12,7 @@ from monai.bundle import ConfigParser
 
 from monai_mtl.bundle.settings import check_settings
 from monai_mtl.cli import SAME, VERBS
+from monai_mtl.data.importers import IMPORTERS
 from monai_mtl.registry import find_bundles
 
 from ..conftest import ROOT
@@ -110,3 +111,18 @@ def test_versions_agree():
     assert f"version: {monai_mtl.__version__}\n" in (ROOT / "CITATION.cff").read_text()
     for bundle in find_bundles(ROOT):
         assert bundle.metadata["required_packages_version"]["monai-mtl"] == monai_mtl.__version__
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_results_that_pages_show_are_of_this_version_of_the_bundle(page):
+    versions = {bundle.name: bundle.metadata["version"] for bundle in find_bundles(ROOT)}
+    shown = re.findall(r'"bundle": "(\w+)",\s*"bundle_version": "([^"]*)"', page.read_text())
+    assert all(versions[name] == version for name, version in shown)
+
+
+def test_the_table_of_data_sets_has_the_options_of_every_importer():
+    rows = [line.split("|") for line in (ROOT / "docs/reference/datasets.md").read_text().splitlines()]
+    told = [set(re.findall(r"`(\w+)`:", row[3])) for row in rows if len(row) > 7]
+    for importer in IMPORTERS:
+        options = set(inspect.signature(importer.read).parameters) - {"folder"}
+        assert options in told, importer.__name__
