@@ -41,6 +41,7 @@ RECIPE = ("cdd_cesm", "cdd_cesm_2")
 AIMS = {"dice_lesion": 0.40, "auc": 0.75}
 TITLES = {"clean": "Clean figures", "clean_classes": "Clean figures"}
 TITLES |= dict.fromkeys(("hds_paper", "acsnet_paper", "ynet_paper"), "By the rules of the paper's code")
+TITLES |= {"fcn_paper": "The figures that the paper names"}
 
 
 def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE, **facts: Any) -> None:

@@ -41,6 +41,7 @@ REACH = {
             *("decoder.1", "decoder.2", "decoder.3", "attention.1", "seg_head"),
         ),
     },
+    "fcn_ddsm": {"seg": ("c_net",), "cls": ("s_net",)},
     "hds_inbreast": {"seg": ("cls_paths",), "cls": ("seg_paths",)},
     "ynet_biopsy": {"seg": ("diagnosis",), "cls": ("decoder",)},
 }

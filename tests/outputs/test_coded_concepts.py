@@ -45,7 +45,7 @@ def test_every_class_has_a_code(bundle):
     answers = [held.answer(name) for name in config["cls_classes"]]
     assert len({answer.value.value for answer in answers}) == len(answers)
     masks = bundle.metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
-    assert held.segment.name in masks.values()
+    assert held.segment().name in masks.values()
 
 
 def test_bundles_that_read_dicom_and_no_others_have_codes():
