@@ -31,6 +31,8 @@ def site(folder, lacks):
         content["test"] = [content["training"].pop() for _ in range(2)]
         for case in [*content["training"], *content["validation"]]:
             case.pop(f"label_{lacks}", None)
+        for case in (case for cases in content.values() for case in cases):
+            case["laterality"] = "L"  # for figures of breasts
 
     write_datalist(folder, patients=8)
     edit_datalist(folder, change)

@@ -88,7 +88,9 @@ def lesion_classes(source: Any, classes: int, lesion: int | Sequence[int] | None
     """
     if isinstance(source, Mapping) and source["polygons"] and lesion is None and classes > 2:
         what = f"outlines without class_seg, where a pixel has one of {classes} classes"
-        raise ImageError(what, expected=f"class_seg, 1 to {classes - 1}", fix="state it, or declare two classes", kind="values")
+        raise ImageError(
+            what, expected=f"class_seg, 1 to {classes - 1}", fix="state it, or declare two classes", kind="values"
+        )
     count = 1 if isinstance(source, Mapping) else len(mask_files(source))
     found = [1] * count if lesion is None else [lesion] * count if isinstance(lesion, int) else list(lesion)
     if len(found) != count or not all(isinstance(one, int) and 1 <= one < max(classes, 2) for one in found):

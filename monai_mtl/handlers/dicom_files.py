@@ -43,9 +43,7 @@ class DicomFiles:
         ConfigError: If ``when`` is none of these, or the codes are missing or not of their form.
     """
 
-    def __init__(
-        self, when: str, coded_concepts: Mapping[str, Any] | None = None, lesions: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, when: str, coded_concepts: Mapping[str, Any] | None = None, lesions: Sequence[str] = ()) -> None:
         if when not in WHEN:
             raise ConfigError(f"dicom '{when}' is not known", expected=", ".join(WHEN))
         self.when = when

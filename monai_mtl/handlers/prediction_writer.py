@@ -157,9 +157,7 @@ class PredictionWriter:
             **output["result"],
             "segmentation": self._counts(mask),
             "spacing": spacing_entry(spacing, str(meta.get("spacing_source", "none"))),
-            "lesions": lesion_entries(
-                numbers, lesions, probability, bool(np.isfinite(spacing).all()), self._lesions
-            ),
+            "lesions": lesion_entries(numbers, lesions, probability, bool(np.isfinite(spacing).all()), self._lesions),
             "files": {kind: path.name for kind, path in files.items()},
             **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,

@@ -53,8 +53,7 @@ def make_segmentation(
         pixel_array=numbers[None],
         segmentation_type="BINARY",
         segment_descriptions=[
-            _describe(number, lesion, source, concepts, maker)
-            for number, lesion in enumerate(lesions or [None], 1)
+            _describe(number, lesion, source, concepts, maker) for number, lesion in enumerate(lesions or [None], 1)
         ],
         omit_empty_frames=bool(lesions),  # else it warns of the one that is there
         content_label=CONTENT_LABEL,

@@ -67,8 +67,8 @@ class LesionClassesd(Transform):
     """Mask of several classes of lesions: the most probable class of each pixel; and the probability of any lesion.
 
     Args:
-        probabilities_key: Probabilities ``(K, *)``, class 0 the background, on any grid; they are dropped. Where all are
-            0, as outside a crop that was undone, is background.
+        probabilities_key: Probabilities ``(K, *)``, class 0 the background, on any grid; they are dropped. Where all
+            are 0, as outside a crop that was undone, is background.
         mask_key: Where the class indices ``(*)``, uint8, without the channel axis, are written.
         probability_key: Where the summed probability ``(1, *)`` of the lesions is written.
     """
