@@ -126,8 +126,10 @@ def test_cbis_ddsm_is_learned_scored_on_the_owners_test_patients_and_predicted_c
 def test_masks_that_do_not_tell_the_class_of_a_lesion_are_refused(tmp_path):
     """Nothing takes what is only known to be a lesion for a benign one."""
     data = write_cbis_ddsm(tmp_path)
+    given = {"dataset_dir": str(data), "output_dir": str(tmp_path / "out"), "importer_options": {"lesions": "one"}}
+    parser = workflow(BUNDLE, ["train"], **PAPERS, **given).parser
     with pytest.raises(RuntimeError, match="datalist") as raised:
-        workflow(BUNDLE, ["train"], **PAPERS, dataset_dir=str(data), importer_options={"lesions": "one"})
+        parser.get_parsed_content("datalist")
     error = own_error(raised.value)
     assert isinstance(error, DataError)
     assert "undeclared values" in str(error)
@@ -139,7 +141,9 @@ def test_a_case_trains_what_it_is_labelled_for_and_nothing_else(labels, resting)
     cases, transform, prepare, network, loss, optimizer = content(
         parser, "datalist", "train#preprocessing", "train#prepare_batch", "network", "loss", "optimizer"
     )
-    kept = [{key: v for key, v in case.items() if key[6:] in labels or "label" not in key} for case in cases["training"]]
+    kept = [
+        {key: v for key, v in case.items() if key[6:] in labels or "label" not in key} for case in cases["training"]
+    ]
     image, target = prepare(list_data_collate([transform(case) for case in kept[:4]]), torch.device("cpu"))
     before = {name: value.clone() for name, value in network.named_parameters()}
     loss(network(image), target).backward()
