@@ -14,7 +14,7 @@ from .audit import audit
 from .closure import PACKAGE, other_packages, package_files
 from .json_style import render
 from .manifest import write_manifest
-from .packed_weights import check_weights, pack_weights, shipped_settings
+from .packed_weights import check_weights, pack_weights, shipped_settings, trained_settings
 from .signing import sign_manifest
 
 __all__ = ["pack_bundle", "pins"]
@@ -77,7 +77,7 @@ def pack_bundle(
     texts = {path.relative_to(configs).as_posix(): path.read_text() for path in sorted(configs.rglob("*.json"))}
     files = package_files(sorted({name for text in texts.values() for name in NAME.findall(text)}))
     shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT), dirs_exist_ok=True)
-    settings = shipped_settings(bundle) if weights is None else {}
+    settings = shipped_settings(bundle) if weights is None else trained_settings(bundle, weights)
     for name in texts:
         (target / "configs" / name).write_text(_dumped(_rewritten(name, texts, settings)))
     (target / "configs" / "metadata.json").write_text(_dumped(_metadata(metadata, files, settings)))
@@ -161,9 +161,9 @@ def _fitted(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, 
         one["spatial_shape"] = [side * new // was for side, new, was in sides]
     for name, key in (("pred", "seg_classes"), ("cls", "cls_classes")):
         if key in settings:
-            names = settings[key]
-            channels = {"num_channels": len(names), "channel_def": {str(i): word for i, word in enumerate(names)}}
-            declared["outputs"][name].update(channels)
+            names, output = settings[key], declared["outputs"][name]
+            output["channel_def"] = {str(i): word for i, word in enumerate(names)}
+            output["num_channels"] = 1 if output["num_channels"] == 1 else len(names)  # one logit stays one
     return metadata
 
 

@@ -24,8 +24,9 @@ from space import check_space
 from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_studies
 
 LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
-NO_WEIGHTS = "acsnet_busi"
-"""Ships none."""
+LABELS["fcn_ddsm"] = {"benign mass": 1, "malignant mass": 2}
+NO_WEIGHTS = ("acsnet_busi", "fcn_ddsm")
+"""Ship none."""
 
 
 def pack(packer: str, folder: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def pack(packer: str, folder: Path) -> list[Path]:
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     for name in BUNDLES:
         words = ["-m", "monai_mtl", "pack", name, "--out", str(folder / name)]
-        if name == NO_WEIGHTS:
+        if name in NO_WEIGHTS:
             tell(f"note  {name} ships no weights: packed with random ones, whose masks mean nothing")
             file = str(folder / "random.pt")
             made = [packer, "-W", "ignore", str(HERE / "random_weights.py"), f"bundles/{name}", file]
