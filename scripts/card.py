@@ -44,6 +44,7 @@ ENOUGH = 30
 """Test images below which the card has tables alone: no verdict, subgroups, calibration, failures."""
 TITLES = {"clean": "Clean figures", "clean_classes": "Clean figures"}
 TITLES |= dict.fromkeys(("hds_paper", "acsnet_paper", "ynet_paper"), "By the rules of the paper's code")
+TITLES |= {"fcn_paper": "The figures that the paper names"}
 
 
 def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE, **facts: Any) -> None:

@@ -10,6 +10,7 @@ __all__ = ["SMALL_RUNS", "declared_classes", "fitting", "on_sample_data", "small
 
 SMALL_RUNS: dict[str, dict[str, Any]] = {
     "acsnet_busi": {"image_size": [64, 64], "network_def#width": 16},
+    "fcn_ddsm": {"image_size": [64, 64], "network_def#encoder_depth": 18, "network_def#width": 8},
     "hds_inbreast": {
         "image_size": [128, 128],
         "patch_size": [128, 128],

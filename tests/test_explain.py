@@ -19,6 +19,7 @@ from .trained import random_weights, tiny
 
 METHODS = {
     "acsnet_busi": "Grad-CAM of encoder.layer4",
+    "fcn_ddsm": "Grad-CAM of encoder.layer4",
     "hds_inbreast": "class map of the network",
     "ynet_biopsy": "discriminative map",
 }

@@ -29,6 +29,8 @@ def site(folder, lacks):
         content["test"] = [content["training"].pop() for _ in range(2)]
         for case in [*content["training"], *content["validation"]]:
             case.pop(f"label_{lacks}", None)
+        for case in (case for cases in content.values() for case in cases):
+            case["laterality"] = "L"  # for figures of breasts
 
     write_datalist(folder, patients=8)
     edit_datalist(folder, change)
@@ -37,7 +39,7 @@ def site(folder, lacks):
 
 def client(bundle, place, name, **more):
     settings = {**tiny(bundle.folder, "train"), "batch_size": 2, "interval_draws": 5, "precision": "fp32"}
-    if bundle.name == "ynet_biopsy":
+    if "frequencies" in json.loads((bundle.folder / "configs" / "train.json").read_text()):
         settings |= {"frequencies": [0.9, 0.1]}  # sites agree on them: one without masks has none of its own
     places = {"dataset_dir": str(place / name), "ckpt_dir": str(place / "models"), "output_dir": str(place / "eval")}
     return federated_client(bundle.folder, name, rounds=2, **places, **settings, **more)

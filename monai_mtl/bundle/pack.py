@@ -16,7 +16,7 @@ from .closure import PACKAGE, package_files
 from .json_style import render
 from .manifest import write_manifest
 from .packed_metadata import packed_metadata
-from .packed_weights import check_weights, pack_weights, shipped_settings
+from .packed_weights import check_weights, pack_weights, shipped_settings, trained_settings
 from .settings import put_setting
 from .signing import sign_manifest, signer
 
@@ -119,7 +119,7 @@ def _write(
     texts = {path.relative_to(configs).as_posix(): path.read_text() for path in sorted(configs.rglob("*.json"))}
     files = package_files(sorted({name for text in texts.values() for name in NAME.findall(text)}))
     shutil.copytree(bundle, target, ignore=shutil.ignore_patterns(*LEFT))
-    settings = shipped_settings(bundle) if weights is None else {}
+    settings = shipped_settings(bundle) if weights is None else trained_settings(bundle, weights)
     if weights is not None or not (bundle / "models" / "model.safetensors").is_file():
         metadata["eval_metrics"] = dict.fromkeys(metadata["eval_metrics"])  # they are of the bundle's own weights
     for name in texts:

@@ -65,9 +65,9 @@ def _fitted(metadata: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, 
         one["spatial_shape"] = [side * new // was for side, new, was in sides]
     for name, key in (("pred", "seg_classes"), ("cls", "cls_classes")):
         if key in settings:
-            names = settings[key]
-            channels = {"num_channels": len(names), "channel_def": {str(i): word for i, word in enumerate(names)}}
-            declared["outputs"][name].update(channels)
+            names, output = settings[key], declared["outputs"][name]
+            output["channel_def"] = {str(i): word for i, word in enumerate(names)}
+            output["num_channels"] = 1 if output["num_channels"] == 1 else len(names)  # one logit stays one
     return metadata
 
 

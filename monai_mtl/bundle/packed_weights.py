@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError, MissingError
 
-__all__ = ["check_weights", "pack_weights", "shipped_settings"]
+__all__ = ["check_weights", "pack_weights", "shipped_settings", "trained_settings"]
 
 SHIPPED = {"inference.json": "shipped_inference.json", "train.json": "shipped.json"}
 PLACES = {"_desc_", "checkpoint", "output_dir", "report_title"}
@@ -31,6 +31,23 @@ def shipped_settings(bundle: Path) -> dict[str, dict[str, Any]]:
     train = json.loads((bundle / "configs" / "train.json").read_text())
     shared = {key: value for key, value in found["inference.json"].items() if key in train}
     found["train.json"] = {**shared, **found["train.json"]}
+    return found
+
+
+def trained_settings(bundle: Path, weights: Path) -> dict[str, dict[str, Any]]:
+    """By config, what weights say that a config would look up, such as the classes that a data set declares.
+
+    Args:
+        bundle: Folder of the bundle.
+        weights: File to bring.
+    """
+    from .weights import read_weights
+
+    stored = read_weights(weights)[1]
+    found: dict[str, dict[str, Any]] = {}
+    for name in SHIPPED:
+        config = json.loads((bundle / "configs" / name).read_text())
+        found[name] = {key: value for key, value in stored.items() if isinstance(config.get(key), dict)}
     return found
 
 

@@ -29,6 +29,8 @@ TENSOR = {
 }
 PIN = re.compile(r"\d+(\.\w+)*")
 ADDRESS = "meta_schema_20240725.json"
+LOGITS = {"segmentation": "mask", "classes": "class"}
+"""What an output tells, by its format."""
 
 
 def metadata_faults(metadata: Mapping[str, Any]) -> list[str]:
@@ -74,13 +76,13 @@ def _tensor_faults(declared: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _names(tensor: Mapping[str, Any]) -> int:
-    """How many names a tensor needs: MONAI Label takes those of a mask as names of its values."""
+    """How many names a tensor needs: MONAI Label takes those of a mask as names of its values; a logit has two."""
     return 2 if _one_logit(tensor) else int(tensor["num_channels"])
 
 
 def _named(tensor: Mapping[str, Any]) -> str:
-    return "values of its mask" if _one_logit(tensor) else "channels"
+    return f"values of its {LOGITS[tensor['format']]}" if _one_logit(tensor) else "channels"
 
 
 def _one_logit(tensor: Mapping[str, Any]) -> bool:
-    return tensor["format"] == "segmentation" and tensor["num_channels"] == 1
+    return tensor["format"] in LOGITS and tensor["num_channels"] == 1

@@ -43,6 +43,7 @@ def load_datalist(
     reader: Mapping[str, Any] | None = None,
     empty_classes: Collection[str] = EMPTY_CLASSES,
     unlabelled: Collection[str] = (),
+    option_defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, list[dict]]:
     """Read a data set of any known layout.
 
@@ -65,6 +66,7 @@ def load_datalist(
         reader: Options of :class:`monai_mtl.data.MedicalReader` that the check reads images with.
         empty_classes: As in that check.
         unlabelled: As in that check.
+        option_defaults: Options for an importer that has them; what ``options`` says goes before.
 
     Returns:
         Lists ``training``, ``validation`` and ``test`` of cases with ``image``, ``case_id``,
@@ -75,7 +77,7 @@ def load_datalist(
         ConfigError: If an option or a fold does not exist.
         DataError: If no layout is recognised or the check finds faults; it names all of them.
     """
-    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split, option_defaults)
     if not check:
         return found.split(seed, fold)
     report = found.examine(seed, fold, class_from_mask, empty_classes, unlabelled, output_dir)
@@ -105,6 +107,7 @@ def examine_dataset(
     reader: Mapping[str, Any] | None = None,
     empty_classes: Collection[str] = EMPTY_CLASSES,
     unlabelled: Collection[str] = (),
+    option_defaults: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, list[dict]], Report]:
     """Check a data set and report, whatever is found.
 
@@ -121,13 +124,14 @@ def examine_dataset(
         reader: As there.
         empty_classes: As there.
         unlabelled: As there.
+        option_defaults: As there.
 
     Raises:
         MissingError: If there is no such folder.
         ConfigError: If an option or a fold does not exist.
         DataError: If no layout is recognised, or its tables cannot be used.
     """
-    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split)
+    found = _Dataset(dataset_dir, classes, options or {}, case_id_salt, reader, named_split, option_defaults)
     report = found.examine(seed, fold, class_from_mask, empty_classes, unlabelled, output_dir)
     if output_dir is not None:
         write_details(report, found.cases, found.facts, classes, output_dir, reader)
@@ -145,12 +149,13 @@ class _Dataset:
         case_id_salt: str | None,
         reader: Mapping[str, Any] | None,
         named_split: bool,
+        option_defaults: Mapping[str, Any] | None,
     ) -> None:
         self.importer, folder = open_dataset(dataset_dir)
         self.classes, self.reader = classes, reader
         self.names = Names(folder.resolve(), case_id_salt is not None)
         with secret_names(self.names.secret):
-            read = read_cases(self.importer, folder, options)
+            read = read_cases(self.importer, folder, options, option_defaults)
             listed = {name: [resolve_case(case, folder, classes) for case in cases] for name, cases in read.items()}
             self.sections = apply_cases_csv(listed, folder)
         if not named_split:

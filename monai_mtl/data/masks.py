@@ -48,7 +48,7 @@ def load_mask(
         classes: Number of classes.
         rescale: Whether a file of another size may be brought to the grid, with nearest neighbour.
         lesion: Class of what the mask outlines, or of each file of a list; the files then hold two values. ``None``:
-            the values of the files are the classes, an outline is class 1.
+            the values of the files are the classes; an outline is class 1, if there are no more.
 
     Returns:
         Class indices ``(W, H)``, uint8.
@@ -86,6 +86,11 @@ def lesion_classes(source: Any, classes: int, lesion: int | Sequence[int] | None
     Raises:
         ImageError: If there are not as many as files, or one is no class of a lesion.
     """
+    if isinstance(source, Mapping) and source["polygons"] and lesion is None and classes > 2:
+        what = f"outlines without class_seg, where a pixel has one of {classes} classes"
+        raise ImageError(
+            what, expected=f"class_seg, 1 to {classes - 1}", fix="state it, or declare two classes", kind="values"
+        )
     count = 1 if isinstance(source, Mapping) else len(mask_files(source))
     found = [1] * count if lesion is None else [lesion] * count if isinstance(lesion, int) else list(lesion)
     if len(found) != count or not all(isinstance(one, int) and 1 <= one < max(classes, 2) for one in found):

@@ -50,13 +50,16 @@ def _recognise(folder: Path) -> tuple[Any, Path]:
     return None, folder
 
 
-def read_cases(importer: Any, folder: Path, options: Mapping[str, Any]) -> dict[str, list[dict]]:
+def read_cases(
+    importer: Any, folder: Path, options: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> dict[str, list[dict]]:
     """Cases by section, as the importer gives them.
 
     Args:
         importer: From :func:`open_dataset`.
         folder: From there.
         options: Of the importer.
+        defaults: Options that it gets besides, where it has them.
 
     Raises:
         ConfigError: If the importer has no such option.
@@ -66,4 +69,5 @@ def read_cases(importer: Any, folder: Path, options: Mapping[str, Any]) -> dict[
     if unknown:
         expected = ", ".join(known) or "no options"
         raise ConfigError(f"this data set has no option {', '.join(unknown)}", expected=expected, fix="correct options")
-    return importer.read(folder, **options)
+    besides = {name: value for name, value in (defaults or {}).items() if name in known}
+    return importer.read(folder, **(besides | dict(options)))

@@ -3,6 +3,7 @@
 from .checkpoint import SaveBest
 from .evaluation_report import EvaluationReport
 from .guards import FiniteGradients
+from .lesion_class_report import LesionClassReport
 from .prediction_writer import PredictionWriter
 from .progress import TrainingProgress, ValidationSummary
 from .region_report import RegionReport
@@ -17,6 +18,7 @@ __all__ = [
     "EvaluationReport",
     "FiniteGradients",
     "ImageStatistics",
+    "LesionClassReport",
     "LossEpoch",
     "PredictionWriter",
     "RegionReport",

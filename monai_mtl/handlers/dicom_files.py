@@ -37,16 +37,17 @@ class DicomFiles:
         when: ``"auto"``: where highdicom is installed and the header allows it; else the reason is told.
             ``"always"``: a case of which they cannot be made is a failed one. ``"never"``.
         coded_concepts: As in :class:`monai_mtl.outputs.coded_concepts.CodedConcepts`; not needed for ``"never"``.
+        lesions: As there.
 
     Raises:
         ConfigError: If ``when`` is none of these, or the codes are missing or not of their form.
     """
 
-    def __init__(self, when: str, coded_concepts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, when: str, coded_concepts: Mapping[str, Any] | None = None, lesions: Sequence[str] = ()) -> None:
         if when not in WHEN:
             raise ConfigError(f"dicom '{when}' is not known", expected=", ".join(WHEN))
         self.when = when
-        self._concepts = None if when == "never" else CodedConcepts(coded_concepts or {})
+        self._concepts = None if when == "never" else CodedConcepts(coded_concepts or {}, lesions)
         self._told = False
 
     def begin(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class PredictionWriter:
         dicom: When a DICOM image is answered in DICOM too: ``"auto"``, ``"always"`` or ``"never"``, as in
             :class:`monai_mtl.handlers.dicom_files.DicomFiles`.
         coded_concepts: The field of this name of ``metadata.json``; needed unless ``dicom`` is ``"never"``.
+        seg_classes: Names of the mask's classes, index 0 first. Where lesions have several, ``x_mask.png`` holds the
+            class's index, which looks black, and each lesion is told with the class of most of its pixels.
 
     Raises:
         ConfigError: If ``dicom`` or ``coded_concepts`` are not as they should be.
@@ -68,6 +70,7 @@ class PredictionWriter:
         bundle_version: str,
         dicom: str = "never",
         coded_concepts: Mapping[str, Any] | None = None,
+        seg_classes: Sequence[str] = (),
     ) -> None:
         self.output_dir, self.dataset, self.weights = Path(output_dir), dataset, weights
         self.bundle, self.bundle_version = bundle, bundle_version
@@ -75,7 +78,8 @@ class PredictionWriter:
         """More of what made the results, told in every JSON."""
         self.page = InferencePage(HEIGHT)
         """The page of the run."""
-        self._dicom = DicomFiles(dicom, coded_concepts)
+        self._lesions = list(seg_classes)[1:]
+        self._dicom = DicomFiles(dicom, coded_concepts, self._lesions)
         self._results: list[dict] = []
         self._pictures: list[Image.Image] = []
         self._folder = OccupiedFolder(self.output_dir)
@@ -169,24 +173,30 @@ class PredictionWriter:
             "case_id": case["case_id"],
             "image": source.name,
             **output["result"],
-            "segmentation": {"lesion_pixels": int(mask.sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]},
+            "segmentation": self._counts(mask),
             "spacing": spacing_entry(spacing, str(meta.get("spacing_source", "none"))),
-            "lesions": lesion_entries(numbers, lesions, probability, bool(np.isfinite(spacing).all())),
+            "lesions": lesion_entries(numbers, lesions, probability, bool(np.isfinite(spacing).all()), self._lesions),
             "files": {kind: path.name for kind, path in files.items()},
             **({"dicom_not_written": dicom["reason"]} if dicom["reason"] else {}),
             "model": self._model,
         }
         caption = [case["case_id"], _sentence(result)]
-        picture = draw_case(grey.T, probability, mask, caption=caption)
+        picture = draw_case(grey.T, probability, mask > 0, caption=caption)
         if explained is not None:
             draw_explanation(grey.T, explained, caption).save(files["explain"])
         del grey
-        Image.fromarray(mask * np.uint8(255)).save(files["mask"])
+        Image.fromarray(mask * np.uint8(1 if len(self._lesions) > 1 else 255)).save(files["mask"])
         scaled = probability.clip(0, 1)
         scaled *= 65535
         Image.fromarray(np.round(scaled, out=scaled).astype(np.uint16)).save(files["probability"])
         picture.save(files["overlay"])
         return result, picture
+
+    def _counts(self, mask: np.ndarray) -> dict[str, Any]:
+        """Pixels of lesions, by class where they have several, and the size of the image."""
+        by_class = {name: int((mask == kind).sum()) for kind, name in enumerate(self._lesions, 1)}
+        counts = {"lesion_pixels": int((mask > 0).sum()), "image_size_xy": [mask.shape[1], mask.shape[0]]}
+        return counts | ({"class_pixels": by_class} if len(by_class) > 1 else {})
 
     def _sheet(self) -> Image.Image:
         return contact_sheet(self._pictures, self._title, truth=False)

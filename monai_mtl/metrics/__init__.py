@@ -8,14 +8,15 @@ from .image_measures import calibration_bins
 from .intervals import measure_all, paired_difference
 from .lesion_measures import froc_curve
 from .measure import Measure, Measured
-from .measures import ACSNET_PAPER, BREASTS, CLEAN, CLEAN_CLASSES, HDS_PAPER, MEASURE_SETS, YNET_PAPER
-from .segmentation import LesionDice, MeanIoU, PixelAccuracy
+from .measures import ACSNET_PAPER, BREASTS, CLEAN, CLEAN_CLASSES, FCN_PAPER, HDS_PAPER, MEASURE_SETS, YNET_PAPER
+from .segmentation import LesionClassDice, LesionDice, MeanIoU, PixelAccuracy
 
 __all__ = [
     "ACSNET_PAPER",
     "BREASTS",
     "CLEAN",
     "CLEAN_CLASSES",
+    "FCN_PAPER",
     "HDS_PAPER",
     "MEASURE_SETS",
     "ROCAUC",
@@ -24,6 +25,7 @@ __all__ = [
     "BreastROCAUC",
     "CaseScores",
     "CaseTable",
+    "LesionClassDice",
     "LesionDice",
     "MeanIoU",
     "Measure",

@@ -15,7 +15,7 @@ __all__ = ["CaseScores", "CaseTable", "score_case"]
 
 CANDIDATE = 0.1
 """Probability above which a connected part of the map is a candidate of the free-response curve."""
-LISTS = ("hits", "false_peaks", "confusion", "probabilities")
+LISTS = ("hits", "false_peaks", "confusion", "probabilities", "class_pixels")
 """Columns that hold several numbers a case."""
 NAMES = ("case_id", "patient_id", "laterality")
 """Columns that hold words."""
@@ -44,6 +44,7 @@ class CaseScores:
         hd95: 95th percentile of the distances between the outlines of truth and prediction, in pixels; the
             diagonal of the image if nothing was predicted; nan without a lesion.
         laterality: Side of the body, such as ``"L"``; empty where it is not known.
+        class_pixels: With several classes of lesions, pixels found, predicted and true of each.
     """
 
     case_id: str
@@ -63,12 +64,13 @@ class CaseScores:
     probabilities: Sequence[float] = field(default_factory=tuple)
     hd95: float = math.nan
     laterality: str = ""
+    class_pixels: Sequence[int] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
         """Without the patient, and without side or several classes where there are none; ``None`` for nan."""
         left_out = {
             "patient_id",
-            *(key for key in ("confusion", "probabilities", "laterality") if not getattr(self, key)),
+            *(key for key in ("confusion", "probabilities", "laterality", "class_pixels") if not getattr(self, key)),
         }
         entries = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in entries.items()}

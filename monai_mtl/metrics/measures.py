@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from . import breast_measures as breasts
 from . import class_measures as classes
 from . import image_measures as images
+from . import lesion_class_measures as lesion_classes
 from . import lesion_measures as lesions
 from .image_measures import BINS
 from .lesion_measures import FROC_POINTS
 from .measure import Measure
 
-__all__ = ["ACSNET_PAPER", "BREASTS", "CLEAN", "CLEAN_CLASSES", "HDS_PAPER", "MEASURE_SETS", "YNET_PAPER"]
+__all__ = ["ACSNET_PAPER", "BREASTS", "CLEAN", "CLEAN_CLASSES", "FCN_PAPER", "HDS_PAPER", "MEASURE_SETS", "YNET_PAPER"]
 
 _shared = {
     "accuracy": Measure(
@@ -118,6 +119,14 @@ BREASTS: Mapping[str, Measure] = {
 }
 """The image class of mammograms, image by image and breast by breast."""
 
+FCN_PAPER: Mapping[str, Measure] = {
+    "dice": Measure(
+        lesion_classes.dice_of_classes, "Dice of a class of lesions over images that hold it, mean over classes"
+    ),
+    **BREASTS,
+}
+"""The figures that the abstract of FCN with S-Net and C-Net names; it states no rules, so these are ours."""
+
 _several = Measure(classes.accuracy, "share of images whose most probable class is right")
 
 YNET_PAPER: Mapping[str, Measure] = {
@@ -154,5 +163,6 @@ MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
     "hds_paper": HDS_PAPER,
     "acsnet_paper": ACSNET_PAPER,
     "ynet_paper": YNET_PAPER,
+    "fcn_paper": FCN_PAPER,
 }
 """By the name that a config uses."""

@@ -12,8 +12,9 @@ from monai.metrics import compute_dice
 from .case_metric import CaseMetric
 from .class_measures import mean_iou, pixel_accuracy
 from .class_scores import confusion_table
+from .lesion_class_measures import class_dice, class_pixels
 
-__all__ = ["LesionDice", "MeanIoU", "PixelAccuracy"]
+__all__ = ["LesionClassDice", "LesionDice", "MeanIoU", "PixelAccuracy"]
 
 
 class LesionDice(CaseMetric):
@@ -37,6 +38,36 @@ class LesionDice(CaseMetric):
     def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
         """Mean."""
         return (float(rows.mean()), "") if len(rows) else (math.nan, "no annotated image holds a lesion")
+
+
+class LesionClassDice(CaseMetric):
+    """Dice of each class of lesions over the images that hold it, mean over the classes that occur.
+
+    Expects ``pred`` as class indices ``(H, W)`` and ``<task>_target`` as class indices ``(1, H, W)``, 0 the background.
+    With one class of lesions it is :class:`LesionDice`. ``n`` counts images with a lesion.
+
+    Args:
+        classes: Number of classes, the background's included.
+        task: Task name.
+        prediction_key: Key of the mask.
+    """
+
+    def __init__(self, classes: int, task: str = "seg", prediction_key: str = "pred") -> None:
+        self.classes, self.row_width = classes, classes - 1
+        super().__init__(task, prediction_key)
+
+    def row(self, prediction: torch.Tensor, target: torch.Tensor) -> Sequence[float] | None:
+        """Dice of each class in one image, nan where it has none; ``None`` without a lesion."""
+        truth = target[0].cpu().numpy()
+        if not truth.any():
+            return None
+        return class_dice(np.array(class_pixels(truth, prediction.cpu().numpy(), self.classes))).tolist()
+
+    def reduce(self, rows: torch.Tensor) -> tuple[float, str]:
+        """Mean over images, then over classes."""
+        if not len(rows):
+            return math.nan, "no annotated image holds a lesion"
+        return float(rows.nanmean(dim=0).nanmean()), ""
 
 
 class _PixelMetric(CaseMetric):

@@ -46,9 +46,10 @@ class CodedConcepts:
     """The field ``coded_concepts`` of a bundle's ``metadata.json``.
 
     Args:
-        content: ``procedure`` and ``anatomic_region``, each a code; ``seg``, the one class of the mask with
-            ``category`` and ``type``; ``cls``, for each image class ``name`` and ``value``. A code is a list of value,
-            scheme and meaning.
+        content: ``procedure`` and ``anatomic_region``, each a code; ``seg``, for each class of lesions ``category``
+            and ``type``; ``cls``, for each image class ``name`` and ``value``. A code is a list of value, scheme and
+            meaning.
+        lesions: Names of the lesions' classes, that of value 1 of the mask first; none for the one that ``seg`` holds.
 
     Raises:
         ConfigError: If it is not of this form.
@@ -56,22 +57,39 @@ class CodedConcepts:
     Example:
         >>> breast, mass = ["76752008", "SCT", "Breast"], ["4147007", "SCT", "Mass"]
         >>> field = {"procedure": ["71651007", "SCT", "Mammography"], "anatomic_region": breast, "cls": {}}
-        >>> CodedConcepts({**field, "seg": {"mass": {"category": mass, "type": mass}}}).segment.type.meaning
+        >>> CodedConcepts({**field, "seg": {"mass": {"category": mass, "type": mass}}}).segment().type.meaning
         'Mass'
     """
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], lesions: Sequence[str] = ()) -> None:
         self.procedure = _code(content, "procedure")
         self.anatomic_region = _code(content, "anatomic_region")
         masks = _part(content, "seg")
-        if len(masks) != 1:
+        if not masks or (len(masks) > 1 and not lesions):
             raise ConfigError(f"coded_concepts#seg has {len(masks)} classes", expected="the one that the mask shows")
-        ((name, codes),) = masks.items()
-        self.segment = Segment(name, *(_code(codes, key, f"seg#{name}#") for key in ("category", "type")))
+        self._segments = {
+            name: Segment(name, *(_code(codes, key, f"seg#{name}#") for key in ("category", "type")))
+            for name, codes in masks.items()
+        }
+        self.lesions = list(lesions) or list(masks)
         self._answers = {
             name: Answer(*(_code(codes, key, f"cls#{name}#") for key in ("name", "value")))
             for name, codes in _part(content, "cls").items()
         }
+
+    def segment(self, kind: int = 1) -> Segment:
+        """What a lesion is.
+
+        Args:
+            kind: Its value in the mask; of one class, whatever it is.
+
+        Raises:
+            ConfigError: If the field does not hold it.
+        """
+        name = self.lesions[kind - 1 if len(self.lesions) > 1 else 0]
+        if name not in self._segments:
+            raise _no_code("lesion class", name, self._segments)
+        return self._segments[name]
 
     def answer(self, label: str) -> Answer:
         """Codes of an image class.
@@ -83,13 +101,14 @@ class CodedConcepts:
             ConfigError: If the field does not hold it.
         """
         if label not in self._answers:
-            known = ", ".join(f"'{name}'" for name in self._answers) or "no class"
-            raise ConfigError(
-                f"coded_concepts of metadata.json has no code for the class '{label}'",
-                expected=known,
-                fix="add the class there",
-            )
+            raise _no_code("class", label, self._answers)
         return self._answers[label]
+
+
+def _no_code(what: str, name: str, known: Mapping[str, Any]) -> ConfigError:
+    expected = ", ".join(f"'{one}'" for one in known) or "no class"
+    what = f"coded_concepts of metadata.json has no code for the {what} '{name}'"
+    return ConfigError(what, expected=expected, fix="add the class there")
 
 
 def _part(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -20,6 +20,8 @@ __all__ = ["SIDES", "make_segmentation"]
 
 SERIES_NUMBER = 9001
 """Above those that modalities count up to; the standard asks for no more than a number."""
+LONGEST = 64
+"""Letters of a label."""
 SIDES: dict[str, Code] = {"L": codes.SCT.Left, "R": codes.SCT.Right, "B": codes.SCT.Bilateral}
 KEPT = ("BodyPartExamined", "ImagerPixelSpacing", "EstimatedRadiographicMagnificationFactor", "PixelSpacing")
 KEPT += ("PixelSpacingCalibrationType", "PixelSpacingCalibrationDescription")  # type: ignore[assignment]
@@ -51,8 +53,7 @@ def make_segmentation(
         pixel_array=numbers[None],
         segmentation_type="BINARY",
         segment_descriptions=[
-            _describe(number, _label(concepts, number, lesion), source, concepts, maker)
-            for number, lesion in enumerate(lesions or [None], 1)
+            _describe(number, lesion, source, concepts, maker) for number, lesion in enumerate(lesions or [None], 1)
         ],
         omit_empty_frames=bool(lesions),  # else it warns of the one that is there
         content_label=CONTENT_LABEL,
@@ -65,15 +66,16 @@ def make_segmentation(
 
 
 def _label(concepts: CodedConcepts, number: int, lesion: Lesion | None) -> str:
-    name = concepts.segment.name
     if lesion is None:
-        return f"{name}: none"
+        return f"{' or '.join(concepts.lesions)}: none"[:LONGEST]
+    name = concepts.segment(lesion.kind).name
     return f"{name} {number}" if lesion.parts == 1 else f"{name}: {lesion.parts} more"
 
 
 def _describe(
-    number: int, label: str, source: DicomSource, concepts: CodedConcepts, maker: DicomMaker
+    number: int, lesion: Lesion | None, source: DicomSource, concepts: CodedConcepts, maker: DicomMaker
 ) -> SegmentDescription:
+    label, shown = _label(concepts, number, lesion), concepts.segment(1 if lesion is None else lesion.kind)
     region = CodedConcept.from_code(concepts.anatomic_region)
     if source.laterality:
         region.AnatomicRegionModifierSequence = [CodedConcept.from_code(SIDES[source.laterality])]
@@ -81,8 +83,8 @@ def _describe(
     described = SegmentDescription(
         segment_number=number,
         segment_label=label,
-        segmented_property_category=concepts.segment.category,
-        segmented_property_type=concepts.segment.type,
+        segmented_property_category=shown.category,
+        segmented_property_type=shown.type,
         algorithm_type="AUTOMATIC",
         algorithm_identification=maker.algorithm_of_segment(),
         tracking_id=label,

@@ -123,7 +123,7 @@ def _lesion_group(
     site: FindingSite,
     detector_plane: bool,
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    segment = segmentation.SegmentSequence[number - 1]
+    segment, shown = segmentation.SegmentSequence[number - 1], concepts.segment(lesion.kind)
     frames = None if source.frame is None else [source.frame]
     place = ReferencedSegmentationFrame(
         segmentation.SOPClassUID,
@@ -137,8 +137,8 @@ def _lesion_group(
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
         referenced_segment=place,
-        finding_type=concepts.segment.type,
-        finding_category=concepts.segment.category,
+        finding_type=shown.type,
+        finding_category=shown.category,
         algorithm_id=maker.algorithm_of_finding(),
         finding_sites=[site],
         measurements=_sizes(lesion, DETECTOR_PLANE if detector_plane else None),

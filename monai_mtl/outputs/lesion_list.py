@@ -61,7 +61,11 @@ def within(lesions: Sequence[Lesion], calibrated_xyxy: Sequence[float] | None) -
 
 
 def lesion_entries(
-    numbers: np.ndarray, lesions: Sequence[Lesion], probability: np.ndarray, spacing_known: bool = False
+    numbers: np.ndarray,
+    lesions: Sequence[Lesion],
+    probability: np.ndarray,
+    spacing_known: bool = False,
+    classes: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """One entry a lesion, largest first.
 
@@ -71,8 +75,11 @@ def lesion_entries(
         lesions: Its lesions, number 1 first.
         probability: Of a lesion, ``(H, W)`` in [0, 1].
         spacing_known: Whether an area without millimetres is one where the spacing does not hold.
+        classes: Names of the lesions' classes, that of kind 1 first; told where there are several.
     """
     entries = [_entry(number, lesion, numbers, probability) for number, lesion in enumerate(lesions, 1)]
+    if len(classes) > 1:
+        entries = [one | {"class": classes[lesion.kind - 1]} for one, lesion in zip(entries, lesions, strict=True)]
     return [{**one, "reason": OUTSIDE} if spacing_known and one["area_mm2"] is None else one for one in entries]
 
 

@@ -30,6 +30,7 @@ class Lesion(NamedTuple):
         short_axis_pixels: The same.
         centre_xy: Mean of its pixels' middles, in pixels from the top left corner.
         box_xyxy: Columns and rows that hold it, half open: x0, y0, x1, y1.
+        kind: Value of most of its pixels in the mask, of equals the larger: its class, where lesions have several.
     """
 
     parts: int
@@ -41,6 +42,7 @@ class Lesion(NamedTuple):
     short_axis_pixels: float
     centre_xy: tuple[float, float]
     box_xyxy: tuple[int, int, int, int]
+    kind: int = 1
 
 
 def find_lesions(
@@ -49,14 +51,15 @@ def find_lesions(
     """Tell the lesions of a mask apart; pixels that touch at a corner belong together.
 
     Args:
-        mask: ``(H, W)``, not zero where there is a lesion.
+        mask: ``(H, W)``, not zero where there is a lesion; parts that touch are one lesion, whatever their values.
         spacing_xy: Millimetres a pixel in x and y; nan where it is not known.
         most: Lesions that are told apart; all smaller ones become one more.
 
     Returns:
         Number of the lesion of each pixel ``(H, W)``, uint8, 0 where there is none; and lesions 1, 2, ... in order.
     """
-    parts = label(np.asarray(mask) != 0, connectivity=2)
+    values = np.asarray(mask)
+    parts = label(values != 0, connectivity=2)
     sizes = np.bincount(parts.reshape(-1))[1:]
     order = np.argsort(-sizes, kind="stable")
     numbers = np.zeros(len(sizes) + 1, np.uint8)
@@ -65,7 +68,8 @@ def find_lesions(
     across, down = (float(side) for side in spacing_xy)
     lesions = []
     for number, (rows, columns) in enumerate(find_objects(numbered), 1):
-        coords = np.argwhere(numbered[rows, columns] == number) + np.array([rows.start, columns.start])
+        here = numbered[rows, columns] == number
+        coords = np.argwhere(here) + np.array([rows.start, columns.start])
         count, separate = len(coords), 1 if number <= most else len(sizes) - most
         outline = _outline(coords) if separate == 1 else np.full((1, 2), math.nan)
         y, x = coords.mean(axis=0).tolist()
@@ -78,9 +82,15 @@ def find_lesions(
                 *_axes(outline),
                 (x + 0.5, y + 0.5),
                 (columns.start, rows.start, columns.stop, rows.stop),
+                _most_frequent(values[rows, columns][here].astype(np.int64)),
             )
         )
     return numbered, lesions
+
+
+def _most_frequent(values: np.ndarray) -> int:
+    counts = np.bincount(values)
+    return len(counts) - 1 - int(counts[::-1].argmax())
 
 
 def _outline(coords: np.ndarray) -> np.ndarray:

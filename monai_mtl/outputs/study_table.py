@@ -28,6 +28,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "clean": CLEAN_ORDER,
     "clean_classes": CLASSES_ORDER,
     "breasts": ("auc_image", "auc_breast"),
+    "fcn_paper": ("dice", "auc_image", "auc_breast"),
 }
 HDS = ("hds_paper", "clean")
 

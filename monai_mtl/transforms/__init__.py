@@ -3,7 +3,7 @@
 from .balanced_crop import RandBalancedCropd
 from .breast_crop import BreastForeground
 from .explanation import ExplanationMapd
-from .intensity import ScaleTo8Bitd
+from .intensity import NormalizeForegroundd, ScaleTo8Bitd
 from .load_mask import LoadMaskd
 from .region_result import MaskFromLogitsd, RegionResultd
 from .resize import SeparableResize, SeparableResized
@@ -12,6 +12,7 @@ from .results import (
     ClassProbabilitiesd,
     ForegroundProbabilityd,
     ImageResultd,
+    LesionClassesd,
     MaskFromProbabilityd,
 )
 from .tasks import ClassFromMaskd, EnsureTaskLabelsd, UnpackTasksd
@@ -30,9 +31,11 @@ __all__ = [
     "ExplanationMapd",
     "ForegroundProbabilityd",
     "ImageResultd",
+    "LesionClassesd",
     "LoadMaskd",
     "MaskFromLogitsd",
     "MaskFromProbabilityd",
+    "NormalizeForegroundd",
     "RandBalancedCropd",
     "RandTrimd",
     "RegionResultd",

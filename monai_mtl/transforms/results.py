@@ -17,6 +17,7 @@ __all__ = [
     "ClassProbabilitiesd",
     "ForegroundProbabilityd",
     "ImageResultd",
+    "LesionClassesd",
     "MaskFromProbabilityd",
 ]
 
@@ -59,6 +60,30 @@ class MaskFromProbabilityd(Transform):
         """Threshold one case."""
         d = dict(data)
         d[self.mask_key] = (d[self.probability_key][0] > self.threshold).to(torch.uint8)
+        return d
+
+
+class LesionClassesd(Transform):
+    """Mask of several classes of lesions: the most probable class of each pixel; and the probability of any lesion.
+
+    Args:
+        probabilities_key: Probabilities ``(K, *)``, class 0 the background, on any grid; they are dropped. Where all
+            are 0, as outside a crop that was undone, is background.
+        mask_key: Where the class indices ``(*)``, uint8, without the channel axis, are written.
+        probability_key: Where the summed probability ``(1, *)`` of the lesions is written.
+    """
+
+    def __init__(
+        self, probabilities_key: str = "seg", mask_key: str = "pred", probability_key: str = "probability"
+    ) -> None:
+        self.probabilities_key, self.mask_key, self.probability_key = probabilities_key, mask_key, probability_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Decide one case."""
+        d = dict(data)
+        probabilities = d.pop(self.probabilities_key)
+        d[self.mask_key] = probabilities.argmax(dim=0).to(torch.uint8)
+        d[self.probability_key] = probabilities[1:].sum(dim=0, keepdim=True)
         return d
 
 

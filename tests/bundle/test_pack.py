@@ -258,6 +258,21 @@ def test_weights_of_the_same_settings_may_be_named(trained, tmp_path):
     assert json.loads((tmp_path / "packed" / "configs" / "inference.json").read_text())["image_size"] == [1024, 512]
 
 
+def test_classes_that_a_config_would_look_up_are_those_of_the_weights(tmp_path):
+    """Else a training in MONAI Label would take those of the sample data, and its inference those of the paper."""
+    given = {"seg_classes": ["background", "cyst", "mass"], "cls_classes": ["no mass", "mass"]}
+    torch.save({"model": {"a": torch.ones(2)}, "settings": given}, tmp_path / "own.pt")
+    pack_bundle(without_weights("fcn_ddsm", tmp_path / "source"), tmp_path / "packed", weights=tmp_path / "own.pt")
+    for name in ("train", "inference"):
+        content = json.loads((tmp_path / "packed" / "configs" / f"{name}.json").read_text())
+        assert {key: content[key] for key in given} == given
+    outputs = json.loads((tmp_path / "packed" / "configs" / "metadata.json").read_text())["network_data_format"][
+        "outputs"
+    ]
+    assert (outputs["pred"]["num_channels"], outputs["pred"]["channel_def"]["1"]) == (3, "cyst")
+    assert (outputs["cls"]["num_channels"], outputs["cls"]["channel_def"]) == (1, {"0": "no mass", "1": "mass"})
+
+
 def test_large_files_are_listed_with_their_digests(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(pack, "LIMIT", 1 << 20)
     noise = np.random.default_rng(0).integers(0, 256, (1100, 1000), np.uint8)  # does not become smaller

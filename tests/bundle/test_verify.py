@@ -84,6 +84,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "metadata",
         "outputs pred: channel_def does not name 2 values of its mask",
     ),
+    "class without a name for 0": (
+        edit("metadata", lambda c: outputs(c)["cls"].update(num_channels=1, channel_def={"0": "malignant"})),
+        "metadata",
+        "outputs cls: channel_def does not name 2 values of its class",
+    ),
     "output without shape": (
         edit("metadata", lambda c: outputs(c)["pred"].pop("spatial_shape")),
         "metadata",

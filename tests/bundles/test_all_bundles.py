@@ -41,6 +41,7 @@ REACH = {
             *("decoder.1", "decoder.2", "decoder.3", "attention.1", "seg_head"),
         ),
     },
+    "fcn_ddsm": {"seg": ("c_net",), "cls": ("s_net",)},
     "hds_inbreast": {"seg": ("cls_paths",), "cls": ("seg_paths",)},
     "ynet_biopsy": {"seg": ("diagnosis",), "cls": ("decoder",)},
 }
@@ -121,8 +122,8 @@ def test_every_output_is_as_metadata_says(bundle):
     for name, spec in declared["outputs"].items():
         assert outputs[name].shape == (1, spec["num_channels"], *spec["spatial_shape"]), name
         assert str(outputs[name].dtype) == f"torch.{spec['dtype']}"
-        # MONAI Label takes the names of a mask as those of its values; one logit has two.
-        values = max(spec["num_channels"], 2 if name == "pred" else 1)
+        # MONAI Label takes the names of a mask as those of its values; one logit, of a mask or a class, has two.
+        values = max(spec["num_channels"], 2)
         assert sorted(spec["channel_def"]) == [str(i) for i in range(values)]
 
 

@@ -93,8 +93,8 @@ def test_an_outline_holds_the_pixels_whose_centre_it_encloses(name):
 def test_outlines_make_a_union_and_ignore_the_number_of_classes():
     shapes = [SHAPES["triangle"], SHAPES["concave"], SHAPES["outside"]]
     expected = np.any([inside(points, GRID) for points in shapes], axis=0)
-    for classes in (2, 5):
-        assert np.array_equal(load_mask({"polygons": shapes}, GRID, classes), expected)
+    for classes, lesion in ((2, None), (5, 1)):
+        assert np.array_equal(load_mask({"polygons": shapes}, GRID, classes, lesion=lesion), expected)
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,12 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path):
 def test_a_missing_mask_is_refused_with_its_name(tmp_path):
     with pytest.raises(MissingError, match=r"none\.png"):
         load_mask([save(tmp_path / "1.png", ONE), tmp_path / "none.png"], SIZE)
+
+
+def test_outlines_of_one_of_several_classes_say_which(tmp_path):
+    outlines = {"polygons": [[[1, 1], [5, 1], [5, 5]]]}
+    with pytest.raises(ImageError, match="outlines without class_seg, where a pixel has one of 3 classes") as raised:
+        load_mask(outlines, GRID, 3)
+    assert raised.value.kind == "values"
+    assert load_mask(outlines, GRID, 3, lesion=1).max() == 1
+    assert not load_mask({"polygons": []}, GRID, 3).any()

@@ -25,7 +25,8 @@ from space import check_space
 from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_studies
 
 LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
-CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis."}
+LABELS["fcn_ddsm"] = {"benign mass": 1, "malignant mass": 2}
+CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis.", "fcn_ddsm": "c_net."}
 """Where a mask tells no class, names of what only a class teaches begin so."""
 
 

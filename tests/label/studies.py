@@ -19,8 +19,10 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, Expli
 __all__ = ["BUNDLES", "SPACING", "Sample", "broken_files", "real_mammograms", "write_studies"]
 
 ROOT = Path(__file__).resolve().parents[2]
-BUNDLES = {"hds_inbreast": "MG", "acsnet_busi": "US", "ynet_biopsy": ""}
-"""And the modality of their DICOM files; the last is asked for pictures only."""
+BUNDLES = {"hds_inbreast": "MG", "acsnet_busi": "US", "ynet_biopsy": "", "fcn_ddsm": "MG"}
+"""And the modality of their DICOM files; the one without is asked for pictures only."""
+MASKS = {"fcn_ddsm": 2}
+"""Value of a lesion where the masks of the sample data have others than the model: all of theirs are malignant."""
 SPACING = (0.14, 0.07)
 """Millimetres in x and y of the NIfTI and DICOM files; unlike each other, so that they cannot be confused."""
 ORIGIN = (12.0, -34.0, 5.0)
@@ -59,8 +61,12 @@ def _sample(bundle: str, folder: Path) -> Sample:
         picture = source / case["image"]
         shutil.copy(picture, folder)
         labelled[picture.stem] = source / case["label_seg"]
+    if bundle in MASKS:
+        labelled = {
+            stem: _valued(mask, MASKS[bundle], folder.parent / f"{stem}.png") for stem, mask in labelled.items()
+        }
     first = next(iter(labelled))
-    labelled[first] = _as_slicer_saves(labelled[first], folder.parent / f"{first}.nii.gz")
+    labelled[first] = _as_slicer_saves(labelled[first], folder.parent / f"{bundle}_{first}.nii.gz")
     array = np.asarray(Image.open(source / chosen[1]["image"]))[:ROWS]
     name = f"{bundle}_same"
     Image.fromarray(array).save(folder / f"{name}_png.png")
@@ -71,6 +77,12 @@ def _sample(bundle: str, folder: Path) -> Sample:
         _write_dicom(folder / f"{name}_dcm.dcm", grey, modality)
         others = [f"{name}_nii", f"{name}_dcm"]
     return Sample(f"{name}_png", others, labelled)
+
+
+def _valued(mask: Path, value: int, path: Path) -> Path:
+    array = (np.asarray(Image.open(mask)) > 0).astype(np.uint8) * np.uint8(value)
+    Image.fromarray(array).save(path)
+    return path
 
 
 def _as_slicer_saves(mask: Path, path: Path) -> Path:

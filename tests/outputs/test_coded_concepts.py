@@ -40,12 +40,13 @@ def test_every_code_means_what_it_says(bundle):
 
 @pytest.mark.parametrize("bundle", BUNDLES.values(), ids=BUNDLES)
 def test_every_class_has_a_code(bundle):
-    held = CodedConcepts(bundle.metadata["coded_concepts"])
-    config = json.loads((bundle.folder / "configs" / "inference.json").read_text())
-    answers = [held.answer(name) for name in config["cls_classes"]]
-    assert len({answer.value.value for answer in answers}) == len(answers)
-    masks = bundle.metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
-    assert held.segment.name in masks.values()
+    """Those of the method, and those that the sample data declare, which may be others."""
+    declared = json.loads((bundle.folder / "sample_data" / "dataset.json").read_text())["classes"]
+    for classes in ({task: bundle.classes(task) for task in bundle.tasks}, declared):
+        held = CodedConcepts(bundle.metadata["coded_concepts"], classes["seg"][1:])
+        answers = [held.answer(name) for name in classes["cls"]]
+        assert len({answer.value.value for answer in answers}) == len(answers)
+        assert [held.segment(kind).name for kind in range(1, len(classes["seg"]))] == classes["seg"][1:]
 
 
 def test_bundles_that_read_dicom_and_no_others_have_codes():
@@ -92,3 +93,14 @@ def test_a_class_without_a_code_is_named():
     with pytest.raises(ConfigError, match="no code for the class 'cyst'") as raised:
         CodedConcepts(CONCEPTS).answer("cyst")
     assert "'mass'" in raised.value.expected
+
+
+def test_lesions_of_several_classes_have_a_code_each_by_their_value_in_the_mask():
+    content = changed("seg/cyst", {**CONCEPTS["seg"]["mass"], "type": ["1", "X", "Cyst"]})
+    held = CodedConcepts(content, ["cyst", "mass", "node"])
+    assert [held.segment(kind).name for kind in (1, 2)] == ["cyst", "mass"]
+    assert held.segment(1).type.meaning == "Cyst"
+    with pytest.raises(ConfigError, match="no code for the lesion class 'node'") as raised:
+        held.segment(3)
+    assert raised.value.expected == "'mass', 'cyst'"
+    assert CodedConcepts(CONCEPTS).segment(255).name == "mass"

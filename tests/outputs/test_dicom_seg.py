@@ -33,11 +33,11 @@ def two_lesions() -> np.ndarray:
     return mask
 
 
-def segment(path, mask, frame=0):
+def segment(path, mask, frame=0, concepts=None):
     """The segmentation as another program reads it, and its source."""
     source = read_source(path, frame)
     numbers, lesions = find_lesions(mask)
-    made_here = make_segmentation(numbers, lesions, source, CodedConcepts(CONCEPTS), DicomMaker(MODEL))
+    made_here = make_segmentation(numbers, lesions, source, concepts or CodedConcepts(CONCEPTS), DicomMaker(MODEL))
     target = path.with_name("seg.dcm")
     pydicom.dcmwrite(target, made_here, enforce_file_format=True)
     return highdicom.seg.segread(target), source
@@ -96,6 +96,26 @@ def test_each_lesion_is_a_segment_and_says_what_and_where_it_is(tmp_path):
     assert region.AnatomicRegionModifierSequence[0].CodeMeaning == "Left"
     assert first.SegmentAlgorithmName == "hds_inbreast"
     assert [int(frame.sum()) for frame in segmentation.pixel_array] == [int(mask[:30].sum()), 30]
+
+
+def two_classes() -> CodedConcepts:
+    """A benign and a malignant mass, of two codes."""
+    mass = CONCEPTS["seg"]["mass"]
+    other = mass | {"type": ["52988006", "SCT", "Lesion"]}
+    return CodedConcepts(
+        {**CONCEPTS, "seg": {"benign mass": other, "malignant mass": mass}}, ["benign mass", "malignant mass"]
+    )
+
+
+def test_lesions_of_several_classes_are_segments_of_their_own_class(tmp_path):
+    mask = two_lesions()
+    mask[:30] *= 2
+    segmentation, _ = segment(made(tmp_path / "a.dcm", pixels()), mask, concepts=two_classes())
+    found = [(one.SegmentLabel, one.segmented_property_type.meaning) for one in segmentation.SegmentSequence]
+    assert found == [("malignant mass 1", "Mass"), ("benign mass 2", "Lesion")]
+    assert [int(frame.sum()) for frame in segmentation.pixel_array] == [int((mask == 2).sum()), 30]
+    nothing, _ = segment(made(tmp_path / "b.dcm", pixels()), np.zeros((48, 32), np.uint8), concepts=two_classes())
+    assert [one.SegmentLabel for one in nothing.SegmentSequence] == ["benign mass or malignant mass: none"]
 
 
 def test_nothing_found_is_an_empty_segment(tmp_path):

@@ -20,14 +20,15 @@ from monai_mtl.outputs.lesions import find_lesions
 
 from ..faults.generate import lesion, pixels
 from .dicom_cases import CONCEPTS, FOUND, IDENTITY, MODEL, complaints, made
-from .test_dicom_seg import clip, two_lesions
+from .test_dicom_seg import clip, two_classes, two_lesions
 
 SPACING = (0.1, 0.2)
 
 
-def report(path, mask, spacing=SPACING, frame=0, detector_plane=False, found=FOUND):
+def report(path, mask, spacing=SPACING, frame=0, detector_plane=False, found=FOUND, concepts=None):
     """The report as another program reads it, its segmentation and its lesions."""
-    source, concepts, maker = read_source(path, frame), CodedConcepts(CONCEPTS), DicomMaker(MODEL)
+    source, maker = read_source(path, frame), DicomMaker(MODEL)
+    concepts = concepts or CodedConcepts(CONCEPTS)
     numbers, lesions = find_lesions(mask, spacing)
     segmentation = make_segmentation(numbers, lesions, source, concepts, maker)
     made_here = make_report(found, lesions, segmentation, source, concepts, maker, detector_plane)
@@ -153,3 +154,10 @@ def test_the_validator_has_nothing_to_say(tmp_path):
     report(clip(tmp_path), lesion(), frame=1)
     assert complaints(tmp_path / "sr.dcm") == set()
     assert complaints(tmp_path / "a.dcm") != set()
+
+
+def test_each_lesion_is_a_finding_of_its_own_class(tmp_path):
+    mask = two_lesions()
+    mask[:30] *= 2
+    dataset, *_ = report(made(tmp_path / "a.dcm", pixels()), mask, concepts=two_classes())
+    assert [group.finding_type for group in groups(dataset)[1]] == [codes.SCT.Mass, codes.SCT.Lesion]

@@ -81,3 +81,13 @@ def test_too_many_become_one_more_and_no_pixel_is_lost():
 def test_nothing_is_no_lesion():
     numbers, lesions = find_lesions(np.zeros((4, 5), np.uint8), (1.0, 1.0))
     assert (lesions, numbers.any(), numbers.shape) == ([], False, (4, 5))
+
+
+def test_a_lesion_is_of_the_class_of_most_of_its_pixels_and_of_equals_the_larger():
+    mask = np.zeros((12, 12), np.uint8)
+    mask[0, :5], mask[1, :3] = 1, 2  # one lesion of two classes
+    mask[5, :2], mask[5, 2:4] = 2, 1
+    mask[9, 9] = 2
+    lesions = find_lesions(mask, (1.0, 1.0))[1]
+    assert [(lesion.pixels, lesion.kind) for lesion in lesions] == [(8, 1), (4, 2), (1, 2)]
+    assert find_lesions(mask > 0, (1.0, 1.0))[1] == [lesion._replace(kind=1) for lesion in lesions]

@@ -23,7 +23,9 @@ from monai_mtl.transforms import (
     EnsureTaskLabelsd,
     ForegroundProbabilityd,
     ImageResultd,
+    LesionClassesd,
     MaskFromProbabilityd,
+    NormalizeForegroundd,
     RandBalancedCropd,
     ScaleTo8Bitd,
     SeparableResized,
@@ -322,3 +324,25 @@ def test_the_result_names_the_class_and_the_place_on_the_file():
     for wrong in ({"start_key": None}, {"start_key": None, "end_key": None}, {"map_key": None, "end_key": None}):
         with pytest.raises(ValueError, match="both ends of the crop"):
             ImageResultd(["no mass", "mass"], **wrong)
+
+
+def test_the_class_of_a_pixel_is_the_most_probable_and_nothing_outside_a_crop_is_a_lesion():
+    probabilities = torch.tensor([[0.5, 0.4, 0.2, 0.0], [0.3, 0.25, 0.1, 0.0], [0.2, 0.35, 0.7, 0.0]])[:, None]
+    found = LesionClassesd()({"seg": probabilities})
+    assert found["pred"].tolist() == [[0, 0, 2, 0]]
+    assert found["pred"].dtype == torch.uint8
+    torch.testing.assert_close(found["probability"], torch.tensor([[[0.5, 0.6, 0.8, 0.0]]]))
+    assert "seg" not in found
+
+
+def test_an_image_is_normalised_by_its_foreground_whatever_its_offset_and_gain():
+    image = torch.rand(1, 8, 9, generator=torch.Generator().manual_seed(0))
+    image[:, :, 5:] = 0
+    normalise = NormalizeForegroundd("image", select_fn=lambda grey: grey > grey.min())
+    found = normalise({"image": image})["image"]
+    inside = found[image > 0]
+    assert float(inside.mean()) == pytest.approx(0, abs=1e-6)
+    assert float(inside.std(correction=0)) == pytest.approx(1, rel=1e-5)
+    assert (found[image == 0] < inside.min()).all()  # air stays darker than any tissue
+    torch.testing.assert_close(normalise({"image": 300 * image + 70})["image"], found, rtol=1e-4, atol=1e-5)
+    assert torch.isfinite(normalise({"image": torch.tensor([[[0.0, 1.0]]])})["image"]).all()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...errors import DataError, RunError
-from ...metrics import ROCAUC, LesionDice, MeanIoU, PixelAccuracy
+from ...metrics import ROCAUC, LesionClassDice, LesionDice, MeanIoU, PixelAccuracy
 from ...metrics.case_metric import CaseMetric
 
 __all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE", "require_agreement"]
@@ -22,8 +22,9 @@ LARGEST_METRIC_CHANGE = 0.002
 LARGEST_PROBABILITY_CHANGE = 0.01
 LARGEST_PIXEL_CHANGE = 0.1
 """Of a single pixel, wider than of an image: bfloat16 holds three digits, and what masks do is told by their Dice."""
-JUDGES = (LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
-"""Metrics that must not change; a share of right answers jumps by whole images."""
+JUDGES = (LesionClassDice, LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
+"""Metrics that must not change; a share of right answers jumps by whole images. What is made of these, such as the ROC
+curve of breasts, does not judge again."""
 PROBABILITIES = ("probability", "cls", "discriminative")
 Network = Callable[[Tensor], dict[str, Tensor]]
 
@@ -64,7 +65,7 @@ def require_agreement(
     if len(cases) < GATE_IMAGES:
         fix = "--data FOLDER with more labelled images"
         raise DataError(f"{len(cases)} images are too few to judge an export", expected=f"{GATE_IMAGES}", fix=fix)
-    both = [{k: copy.deepcopy(m) for k, m in metrics.items() if isinstance(m, JUDGES)} for _ in range(2)]
+    both = [{k: copy.deepcopy(m) for k, m in metrics.items() if type(m) in JUDGES} for _ in range(2)]
     if not both[0]:
         expected, fix = " or ".join(judge.__name__ for judge in JUDGES), "name one in additional_metrics of train.json"
         raise DataError("no metric judges the export", expected=expected, fix=fix)

@@ -26,6 +26,7 @@ RULES = {
     "clean": "Each figure counts only the cases that can answer its question.",
     "clean_classes": "Each figure counts only the cases that can answer its question.",
     "breasts": "Images by themselves, and breasts by the most suspicious of their views.",
+    "fcn_paper": "The figures that the paper names, by our rules, since it states none.",
 }
 PAPER = (
     "The rules of the paper's code, to compare with the paper. They may flatter: read the clean figures beside them."

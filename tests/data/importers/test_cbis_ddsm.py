@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from monai_mtl.data.importers import cbis_ddsm
+from monai_mtl.data.importers import cbis_ddsm, datalist_json
+from monai_mtl.data.opening import read_cases
 from monai_mtl.errors import ConfigError, DataError
 
+from ...factories import write_datalist
 from .trees import write_csv, write_dicom
 
 MASS = (
@@ -198,3 +200,13 @@ def test_options_and_tables_that_do_not_fit_are_refused(tmp_path, options, error
     with pytest.raises(error, match=message) as raised:
         cbis_ddsm.read(tmp_path, **options)
     assert raised.value.fix
+
+
+def test_defaults_of_a_bundle_count_where_the_data_set_has_the_option_and_nothing_else_is_asked(tmp_path):
+    defaults = {"lesions": "pathology"}
+    assert "class_seg" in read_cases(cbis_ddsm, tree(tmp_path), {}, defaults)["test"][0]
+    assert "class_seg" not in read_cases(cbis_ddsm, tmp_path, {"lesions": "one"}, defaults)["test"][0]
+    other = write_datalist(tmp_path / "other")
+    assert read_cases(datalist_json, other, {}, defaults) == datalist_json.read(other)
+    with pytest.raises(ConfigError, match="no option lesions"):
+        read_cases(datalist_json, other, defaults)
