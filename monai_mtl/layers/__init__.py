@@ -1,15 +1,18 @@
 """Parts that more than one network is built from."""
 
 from .attention import ChannelAttention, DeformableSpatialAttention
+from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, mask_boxes
 from .deform_conv import DeformConv2d, deform_conv2d
 from .encoder_weights import load_resnet_weights, read_weights
 from .esp import ESPBlock, PostActBlock, conv_norm_act
 from .gates import GateUnit, conv_group_norm
 from .mil import foreground_probability, pool_instances, select_instance
+from .nms import keep_best_boxes, nms
 from .pooling import HalvingMaxPool2d, LogSumExpPool2d
 from .pyramid_pooling import PyramidPooling, adaptive_average_pool
 from .residual import PreActBlock, norm_act_conv
 from .resnet_encoder import dilate_resnet, resnet_encoder
+from .roi_align import pyramid_level, pyramid_roi_align, roi_align
 from .upsampling import LearnedUpsample2d
 
 __all__ = [
@@ -25,15 +28,25 @@ __all__ = [
     "PreActBlock",
     "PyramidPooling",
     "adaptive_average_pool",
+    "box_iou",
+    "clip_boxes",
     "conv_group_norm",
     "conv_norm_act",
+    "decode_boxes",
     "deform_conv2d",
     "dilate_resnet",
+    "encode_boxes",
     "foreground_probability",
+    "keep_best_boxes",
     "load_resnet_weights",
+    "mask_boxes",
+    "nms",
     "norm_act_conv",
     "pool_instances",
+    "pyramid_level",
+    "pyramid_roi_align",
     "read_weights",
     "resnet_encoder",
+    "roi_align",
     "select_instance",
 ]
