@@ -121,19 +121,20 @@ def pyramid_level(boxes: Tensor, levels: int) -> Tensor:
 
 
 def pyramid_roi_align(
-    pyramid: list[Tensor], boxes: Tensor, output_size: int, sampling_ratio: int = 2, aligned: bool = True
+    pyramid: list[Tensor], boxes: Tensor, image: Tensor, output_size: int, sampling_ratio: int = 2, aligned: bool = True
 ) -> Tensor:
     """Features of each box from the map that fits its size.
 
     Args:
         pyramid: Maps ``(B, C, h, w)`` from P2 on, of strides 4, 8, ...
-        boxes: ``(B, N, 4)`` in pixels; no gradient reaches them.
+        boxes: ``(R, 4)`` in pixels; no gradient reaches them.
+        image: ``(R,)``, to which of the B images each belongs.
         output_size: Rows and columns of bins, P.
         sampling_ratio: As in :func:`roi_align`.
         aligned: As in :func:`roi_align`.
 
     Returns:
-        ``(B * N, C, P, P)``, float32.
+        ``(R, C, P, P)``, float32.
 
     Raises:
         ValueError: If ``output_size`` or ``sampling_ratio`` is below 1.
@@ -141,7 +142,7 @@ def pyramid_roi_align(
     size = (output_size, output_size)
     _check(size, sampling_ratio)
     boxes = boxes.detach().float()
-    level = pyramid_level(boxes, len(pyramid)).view(-1)
+    level = pyramid_level(boxes, len(pyramid))
     tables: list[Tensor] = []
     shapes: list[list[int]] = []
     total = 0
@@ -151,7 +152,6 @@ def pyramid_roi_align(
         shapes.append([total, height, width])
         total += batch * height * width
     begin, heights, widths = torch.tensor(shapes, device=boxes.device)[level].unbind(dim=1)
-    image = torch.arange(boxes.shape[0], device=boxes.device).repeat_interleave(boxes.shape[1])
-    places = boxes.view(-1, 4) * torch.exp2(-2.0 - level.float()).unsqueeze(1)
+    places = boxes * torch.exp2(-2.0 - level.float()).unsqueeze(1)
     first = begin + image * heights * widths
     return _read(torch.cat(tables), first, heights, widths, places, size, sampling_ratio, aligned)

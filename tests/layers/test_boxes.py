@@ -89,7 +89,8 @@ def test_a_pyramid_is_read_level_by_level_as_torchvision_does():
     level = pyramid_level(boxes, 4)
     assert set(level.flatten().tolist()) == {0, 1, 2, 3}
     for aligned in (True, False):
-        found = pyramid_roi_align(pyramid, boxes, 4, 2, aligned).view(2, 50, 3, 4, 4)
+        image = torch.arange(2).repeat_interleave(50)
+        found = pyramid_roi_align(pyramid, boxes.view(-1, 4), image, 4, 2, aligned).view(2, 50, 3, 4, 4)
         for i, j in np.ndindex(2, 50):
             k = int(level[i, j])
             one = torch.cat([torch.tensor([float(i)]), boxes[i, j]])[None]
@@ -191,5 +192,6 @@ def test_the_operators_can_be_scripted(function):
         x, boxes = torch.randn(1, 2, 8, 8), torch.tensor([[0, 1.0, 1, 6, 7]])
         torch.testing.assert_close(scripted(x, boxes, (2, 3)), roi_align(x, boxes, (2, 3)))
     else:
-        maps, boxes = [torch.randn(1, 2, 16, 16), torch.randn(1, 2, 8, 8)], crowd(10)[0][None]
-        torch.testing.assert_close(scripted(maps, boxes, 3), pyramid_roi_align(maps, boxes, 3))
+        maps, boxes = [torch.randn(2, 2, 16, 16), torch.randn(2, 2, 8, 8)], crowd(10)[0]
+        arguments = (maps, boxes, torch.arange(10) % 2, 3)
+        torch.testing.assert_close(scripted(*arguments), pyramid_roi_align(*arguments))

@@ -1,0 +1,37 @@
+"""Masks of boxes brought to the grid of the image.
+
+Shapes: B batch, M rows and columns of a box's mask, H W pixels.
+"""
+
+import torch
+from torch import Tensor
+
+__all__ = ["paste_masks"]
+
+
+def _shares(start: Tensor, end: Tensor, size: int, bins: int) -> Tensor:
+    """How much of each bin is in each pixel along an axis ``(B, size, bins)``: bilinear inside the box, 0 outside."""
+    pixel = torch.arange(size, device=start.device) + 0.5
+    start, end = start.unsqueeze(1), end.unsqueeze(1)
+    at = (pixel - start) / (end - start).clamp(min=1e-3) * bins - 0.5
+    inside = (pixel >= start) & (pixel < end)
+    distance = at.clamp(0, bins - 1).unsqueeze(2) - torch.arange(bins, device=start.device)
+    return (1 - distance.abs()).clamp(min=0) * inside.unsqueeze(2)
+
+
+def paste_masks(masks: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
+    """Stretch each mask over its box.
+
+    Args:
+        masks: ``(B, M, M)``, probabilities.
+        boxes: ``(B, 4)`` in pixels; no gradient reaches them.
+        height: H.
+        width: W.
+
+    Returns:
+        ``(B, H, W)``: bilinear between the centres of the bins, 0 where the centre of a pixel is outside the box.
+    """
+    boxes = boxes.detach()
+    rows = _shares(boxes[:, 1], boxes[:, 3], height, masks.shape[1])
+    columns = _shares(boxes[:, 0], boxes[:, 2], width, masks.shape[2])
+    return rows @ masks @ columns.transpose(1, 2)

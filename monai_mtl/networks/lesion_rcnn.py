@@ -1,0 +1,306 @@
+"""Lesion R-CNN: box, mask and class of the lesion in a dermoscopic photo, by one Mask R-CNN.
+
+Paper: Song, Lin, Wang, Wang 2020, "An End-to-End Multi-Task Deep Learning Framework for Skin Lesion Analysis", IEEE
+JBHI 24(10), 2912-2921, on He et al. 2017, Mask R-CNN, https://arxiv.org/abs/1703.06870.
+Original code: none was published. Written from a description, no code copied.
+
+Choices where the paper is silent, Matterport's Mask R-CNN's unless said:
+    * anchors of 32 to 512 pixels at three ratios; 6,000 boxes enter the suppression at 0.7, 1,000 leave it (2,000 in
+      training); 256 anchors and 200 boxes of an image are learnt from, a third of the latter lesions;
+    * the true box is among the boxes to learn from, and the mask head has no batch normalisation, as in torchvision;
+    * of a photo without a class, boxes on the lesion learn "some lesion", and every lesion class learns its box and
+      mask; of one without a mask, the box most like a lesion learns the class, and nothing else is learnt.
+
+Shapes: B batch, C channels, K lesion classes, H W pixels, A anchors, N boxes of an image, R boxes in all, M mask bins.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
+from torch import Tensor, nn
+
+from ..layers.box_targets import BACKGROUND, IGNORED, OBJECT, UNJUDGED, UNKNOWN_OBJECT, assign_boxes, draw_boxes
+from ..layers.boxes import clip_boxes, decode_boxes, encode_boxes, mask_boxes
+from ..layers.encoder_weights import LocalEncoderWeights
+from ..layers.nms import keep_best_boxes
+from ..layers.paste_masks import paste_masks
+from ..layers.region_proposals import RegionProposals
+from ..layers.resnet_encoder import resnet_encoder
+from ..layers.roi_align import pyramid_roi_align, roi_align
+from ..layers.roi_heads import BoxHead, mask_head
+
+__all__ = ["LesionRCNN"]
+
+_DEPTHS = (50, 18, 34, 101)
+_STRIDES = (4, 8, 16, 32, 64)
+
+
+class LesionRCNN(LocalEncoderWeights):
+    """Mask R-CNN that answers with one lesion an image.
+
+    The defaults have 43,980,897 parameters. In training mode with targets :meth:`forward` gives what
+    :class:`monai_mtl.losses.LesionRCNNLoss` compares; else the answers.
+
+    Args:
+        in_channels: Image channels ``C``.
+        cls_classes: Classes of a lesion, K; the background is one more inside.
+        encoder_depth: Layers of the ResNet: 50, 18, 34 or 101.
+        width: Channels of its first stage; 64 fits published weights.
+        pyramid_channels: Channels of the pyramid's maps.
+        hidden: Width of the two linear layers of the box head.
+        anchor_sizes: Side of the anchors in pixels on P2, P3, ...; five sizes add P6, four leave it out.
+        anchor_ratios: Their heights over widths.
+        half_pixel: Whether position 0 of a map covers pixels 0 to its stride, as MONAI's anchors have it; if not, its
+            centre lies at pixel 0, as torchvision's COCO weights have it.
+        mask_bins: Rows and columns of a box's features for the mask, of which there are twice as many: 14, 7 or 28.
+        mask_norm: Whether batch normalisation follows the mask head's convolutions.
+        image_head: Whether ``cls_image`` is answered too: K logits from the average of P5.
+        freeze_norm: Whether batch normalisation keeps its statistics in training, as small batches of a network with
+            published weights ask for.
+        proposals: Boxes of the region proposal network before the suppression, after it in training, after it else.
+        samples: Anchors, and boxes, that an image is learnt from.
+        min_confidence: Probability of its class that a box needs to be a detection.
+        union: Whether ``seg`` is the union of all detections; else it is the mask of the best.
+        max_detections: Detections at most, of which the union is made.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> net = LesionRCNN(encoder_depth=18, width=8, pyramid_channels=16, hidden=32).eval()
+        >>> out = net(torch.zeros(2, 3, 128, 192))
+        >>> {name: tuple(value.shape) for name, value in out.items()}
+        {'seg': (2, 1, 128, 192), 'cls': (2, 2), 'det': (2, 4), 'det_score': (2, 1)}
+    """
+
+    box_scale: Tensor
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        cls_classes: int = 2,
+        encoder_depth: int = 50,
+        width: int = 64,
+        pyramid_channels: int = 256,
+        hidden: int = 1024,
+        anchor_sizes: Sequence[float] = (32, 64, 128, 256, 512),
+        anchor_ratios: Sequence[float] = (0.5, 1.0, 2.0),
+        half_pixel: bool = True,
+        mask_bins: int = 14,
+        mask_norm: bool = False,
+        image_head: bool = False,
+        freeze_norm: bool = True,
+        proposals: Sequence[int] = (6000, 2000, 1000),
+        samples: Sequence[int] = (256, 200),
+        min_confidence: float = 0.7,
+        union: bool = False,
+        max_detections: int = 100,
+    ) -> None:
+        super().__init__()
+        _check(
+            min(in_channels, width, pyramid_channels, hidden) >= 1 and cls_classes >= 2, "cls_classes >= 2, widths >= 1"
+        )
+        _check(encoder_depth in _DEPTHS, f"encoder_depth one of {_DEPTHS}")
+        _check(len(anchor_sizes) in (4, 5) and min(anchor_sizes) > 0, "four or five anchor_sizes > 0")
+        _check(len(anchor_ratios) >= 1 and min(anchor_ratios) > 0, "anchor_ratios > 0")
+        _check(mask_bins in (7, 14, 28), "mask_bins 7, 14 or 28")
+        _check(len(proposals) == 3 and min(proposals) >= 1, "three numbers of proposals >= 1")
+        _check(len(samples) == 2 and min(samples) >= 3, "two numbers of samples >= 3")
+        _check(0 <= min_confidence <= 1 and max_detections >= 1, "min_confidence in [0, 1], max_detections >= 1")
+        self.half_pixel, self.mask_bins, self.freeze_norm = half_pixel, mask_bins, freeze_norm
+        self.before, self.after_training, self.after = proposals[0], proposals[1], proposals[2]
+        self.anchor_samples, self.box_samples = samples[0], samples[1]
+        self.min_confidence, self.union, self.max_detections = min_confidence, union, max_detections
+        self.generator: torch.Generator | None = None
+        """Draws the anchors and boxes that are learnt from; ``None`` is PyTorch's own."""
+
+        self.encoder = resnet_encoder(encoder_depth, in_channels, width)
+        last = self.encoder.in_planes
+        extra = LastLevelMaxPool(2) if len(anchor_sizes) == 5 else None
+        self.fpn = FeaturePyramidNetwork(2, [last // 8, last // 4, last // 2, last], pyramid_channels, extra)
+        strides = _STRIDES[: len(anchor_sizes)]
+        self.rpn = RegionProposals(pyramid_channels, anchor_sizes, anchor_ratios, strides, half_pixel=half_pixel)
+        self.box_head = BoxHead(pyramid_channels, hidden, 1 + cls_classes)
+        self.mask_head = mask_head(pyramid_channels, 1 + cls_classes, mask_norm)
+        self.image_head = nn.Linear(pyramid_channels, cls_classes) if image_head else None
+        self.register_buffer("box_scale", torch.tensor([10.0, 10.0, 5.0, 5.0]), persistent=False)
+
+    def train(self, mode: bool = True) -> "LesionRCNN":
+        """Switch to training, in which frozen batch normalisation stays as it is."""
+        super().train(mode)
+        for module in self.modules() if mode and self.freeze_norm else ():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """Backbone and feature pyramid.
+
+        Args:
+            image: ``(B, C, H, W)``.
+
+        Returns:
+            P2 to P5 or P6, ``(B, pyramid_channels, h, w)``.
+        """
+        net = self.encoder
+        two = net.layer1(net.maxpool(net.act(net.bn1(net.conv1(image)))))
+        three = net.layer2(two)
+        four = net.layer3(three)
+        return list(self.fpn({"2": two, "3": three, "4": four, "5": net.layer4(four)}).values())
+
+    def forward(self, image: Tensor, target: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Answers, or in training mode with targets what is compared with them.
+
+        Args:
+            image: ``(B, C, H, W)``, H and W multiples of 64.
+            target: ``seg`` ``(B, 1, H, W)``, not 0 in the lesion; ``cls`` ``(B,)``, its class from 0; ``has_seg`` and
+                ``has_cls`` ``(B,)``. Only in training mode is it looked at.
+
+        Returns:
+            ``seg``: mask logits ``(B, 1, H, W)`` of the best detection, or of the union. ``cls``: logits ``(B, K)`` of
+            the best one's classes. ``det``: its box ``(B, 4)``, x0, y0, x1, y1 in pixels. ``det_score``: the
+            probability ``(B, 1)`` of its class, background counted. Without a detection the mask and the box are
+            empty, the score is 0, and the first class has all the probability. ``cls_image``: logits ``(B, K)``, where
+            there is an image head. With targets in training mode: see :meth:`training_outputs`.
+
+        Raises:
+            ValueError: If H or W is not a multiple of 64.
+        """
+        if image.shape[2] % 64 != 0 or image.shape[3] % 64 != 0:
+            raise ValueError(f"height and width must be multiples of 64, got {image.shape}")
+        pyramid = self.pyramid(image)
+        if self.training and target is not None:
+            out = self.training_outputs(image, pyramid, target)
+        else:
+            out = self.detect(image, pyramid)
+        if self.image_head is not None:
+            out["cls_image"] = self.image_head(pyramid[3].mean(dim=(2, 3)))
+        return out
+
+    def detect(self, image: Tensor, pyramid: list[Tensor]) -> dict[str, Tensor]:
+        """Answers from the maps ``(B, C, h, w)`` of the images ``(B, C, H, W)``, as :meth:`forward` gives them."""
+        batch, height, width = image.shape[0], image.shape[2], image.shape[3]
+        logits, deltas, anchors = self.rpn(pyramid)
+        boxes, exists = self.rpn.propose(logits, deltas, anchors, (height, width), self.before, self.after, 0.7)
+        class_logits, codes = self._judge(pyramid, boxes)
+        probability = class_logits.softmax(dim=2)[:, :, 1:] * exists.unsqueeze(2)
+        score, lesion_class = probability.max(dim=2)
+        most = self.max_detections if self.union else 1
+        score, index = torch.topk(score, min(most, score.shape[1]), dim=1)
+        lesion_class = lesion_class.gather(1, index)
+        found = score >= self.min_confidence
+        place = index * codes.shape[2] + lesion_class + 1
+        codes = codes.flatten(1, 2).gather(1, place.unsqueeze(2).expand(-1, -1, 4))
+        boxes = decode_boxes(codes, boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), self.box_scale)
+        boxes = clip_boxes(boxes, height, width) * found.unsqueeze(2)
+        shown = self._apart(boxes, lesion_class, found) if self.union else found
+        mask = self._mask(pyramid, boxes, lesion_class, shown, (height, width))
+        best = class_logits.gather(1, index[:, :1].unsqueeze(2).expand(-1, -1, class_logits.shape[2]))[:, 0, 1:]
+        # Logits so far apart that their softmax is 0 and 1 exactly.
+        nothing = torch.full_like(best, -100.0)
+        nothing[:, 0] = 100.0
+        return {
+            "seg": torch.logit(mask, eps=1e-6).view(batch, 1, height, width),
+            "cls": torch.where(found[:, :1], best, nothing),
+            "det": boxes[:, 0],
+            "det_score": score[:, :1] * found[:, :1],
+        }
+
+    def _judge(self, pyramid: list[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, N, 1 + K)`` and coded boxes ``(B, N, 1 + K, 4)`` of boxes ``(B, N, 4)``."""
+        batch, number = boxes.shape[0], boxes.shape[1]
+        image = torch.arange(batch, device=boxes.device).repeat_interleave(number)
+        features = pyramid_roi_align(pyramid[:4], boxes.view(-1, 4), image, 7, 2, self.half_pixel)
+        logits, codes = self.box_head(features)
+        return logits.view(batch, number, -1), codes.view(batch, number, -1, 4)
+
+    def _mask_logits(self, pyramid: list[Tensor], boxes: Tensor, image: Tensor) -> Tensor:
+        """Logits ``(R, 1 + K, M, M)`` of boxes ``(R, 4)`` of images ``(R,)``."""
+        return self.mask_head(pyramid_roi_align(pyramid[:4], boxes, image, self.mask_bins, 2, self.half_pixel))
+
+    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> Tensor:
+        """Which of the detections ``(B, N)``, best first, no better one of the same class overlaps much."""
+        # Classes are moved so far from each other that they cannot overlap.
+        far = boxes + (lesion_class * 2.0 * boxes.max()).unsqueeze(2)
+        index, exists = keep_best_boxes(far, found, 0.3, found.shape[1])
+        return torch.zeros_like(found, dtype=torch.int64).scatter_add(1, index, exists.long()) > 0
+
+    def _mask(
+        self, pyramid: list[Tensor], boxes: Tensor, lesion_class: Tensor, shown: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Largest mask probability ``(B, H, W)`` of the boxes ``(B, N, 4)`` that are shown ``(B, N)``."""
+        batch, number = shown.shape[0], shown.shape[1]
+        image = torch.arange(batch, device=boxes.device).repeat_interleave(number)
+        logits = self._mask_logits(pyramid, boxes.view(-1, 4), image)
+        of_class = torch.arange(logits.shape[1], device=boxes.device) == lesion_class.view(-1, 1) + 1
+        masks = (logits.sigmoid() * of_class.view(-1, logits.shape[1], 1, 1)).sum(dim=1)
+        masks = masks.view(batch, number, masks.shape[1], masks.shape[2]) * shown.view(batch, number, 1, 1)
+        result = torch.zeros(batch, size[0], size[1], device=boxes.device)
+        # Few at a time: each is as large as the image.
+        for start in range(0, number, 8):
+            some, where = masks[:, start : start + 8], boxes[:, start : start + 8]
+            count = where.shape[1]
+            pasted = paste_masks(some.flatten(0, 1), where.reshape(-1, 4), size[0], size[1])
+            result = torch.maximum(result, pasted.view(batch, count, size[0], size[1]).amax(dim=1))
+        return result
+
+    @torch.jit.unused
+    def training_outputs(self, image: Tensor, pyramid: list[Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What :class:`monai_mtl.losses.LesionRCNNLoss` compares; arguments as of :meth:`forward` and :meth:`detect`.
+
+        Returns:
+            ``rpn_logits`` and ``rpn_labels`` ``(B, S)`` of the drawn anchors; ``rpn_deltas`` and ``rpn_delta_targets``
+            ``(n, 4)`` of those that are objects; ``roi_logits`` ``(B, S, 1 + K)`` and ``roi_labels`` ``(B, S)`` of the
+            drawn boxes, ordered by the proposal's score where the image has no mask; of those that are on a lesion,
+            ``lesion_labels`` ``(n,)``, ``box_deltas`` ``(n, K, 4)`` and ``box_delta_targets`` ``(n, 4)``,
+            ``mask_logits`` ``(n, K, 2 * mask_bins, 2 * mask_bins)`` and ``mask_targets``, the same without K.
+        """
+        has_seg = target["has_seg"].to(image.device, torch.bool).unsqueeze(1)
+        has_cls = target["has_cls"].to(image.device, torch.bool).unsqueeze(1)
+        true, lesion = mask_boxes(target["seg"])
+        true, lesion = true.unsqueeze(1), lesion.unsqueeze(1) & has_seg
+        logits, deltas, anchors = self.rpn(pyramid)
+        labels = assign_boxes(anchors, true, lesion, 0.7, 0.3, best_counts=True)[0].masked_fill(~has_seg, IGNORED)
+        index, labels = draw_boxes(labels, self._noise(labels), self.anchor_samples, self.anchor_samples // 2)
+        on = labels == OBJECT
+        out = {
+            "rpn_logits": logits.gather(1, index),
+            "rpn_labels": labels,
+            "rpn_deltas": deltas.gather(1, index.unsqueeze(2).expand(-1, -1, 4))[on],
+            "rpn_delta_targets": encode_boxes(true.expand(-1, on.shape[1], -1)[on], anchors[index[on]], self.rpn.scale),
+        }
+
+        size = (image.shape[2], image.shape[3])
+        boxes, exists = self.rpn.propose(logits, deltas, anchors, size, self.before, self.after_training, 0.7)
+        boxes, exists = torch.cat([boxes, true], dim=1), torch.cat([exists, lesion], dim=1)
+        labels = assign_boxes(boxes, true, lesion, 0.5, 0.5)[0].masked_fill(~exists, IGNORED)
+        best_first = 1 - torch.arange(labels.shape[1], device=image.device) / labels.shape[1]
+        noise = torch.where(has_seg, self._noise(labels), best_first)
+        index, labels = draw_boxes(labels, noise, self.box_samples, self.box_samples // 3)
+        boxes = boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4))
+        on = labels == OBJECT
+        labels = torch.where(on, torch.where(has_cls, 1 + target["cls"].unsqueeze(1), UNKNOWN_OBJECT), labels)
+        class_logits, codes = self._judge(pyramid, boxes)
+        out["roi_logits"] = class_logits
+        out["roi_labels"] = labels.masked_fill(~has_seg & (labels == BACKGROUND), UNJUDGED)
+
+        which, place = on.nonzero()[:, 0], boxes[on]
+        out["lesion_labels"], out["box_deltas"] = labels[on], codes[on][:, 1:]
+        out["box_delta_targets"] = encode_boxes(true[which, 0], place, self.box_scale)
+        bins = 2 * self.mask_bins
+        out["mask_logits"] = place.new_zeros(0, codes.shape[2] - 1, bins, bins)
+        if len(place):
+            out["mask_logits"] = self._mask_logits(pyramid, place, which)[:, 1:]
+        lesions = (target["seg"] != 0).float()
+        rows = torch.cat([which.unsqueeze(1).to(place.dtype), place], dim=1)
+        out["mask_targets"] = (roi_align(lesions, rows, (bins, bins), aligned=True)[:, 0] >= 0.5).float()
+        return out
+
+    def _noise(self, like: Tensor) -> Tensor:
+        return torch.rand(like.shape, device=like.device, generator=self.generator)
+
+
+def _check(holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError("LesionRCNN expects " + expected)
