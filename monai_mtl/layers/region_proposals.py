@@ -36,12 +36,13 @@ class RegionProposals(nn.Module):
         ValueError: If there is not one size for each stride.
     """
 
+    cells: Tensor
     scale: Tensor
 
     def __init__(
         self,
         channels: int,
-        sizes: Sequence[float],
+        sizes: Sequence[int],
         ratios: Sequence[float],
         strides: Sequence[int],
         scale: Sequence[float] = (10.0, 10.0, 5.0, 5.0),
@@ -60,7 +61,8 @@ class RegionProposals(nn.Module):
         self.bbox_pred = nn.Conv2d(channels, 4 * len(ratios), 1)
         for layer in (self.conv, self.cls_logits, self.bbox_pred):
             nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
     def anchors(self, pyramid: list[Tensor]) -> Tensor:
         """Anchors ``(A, 4)`` of all maps, map by map, row by row."""

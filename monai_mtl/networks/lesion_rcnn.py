@@ -84,7 +84,7 @@ class LesionRCNN(LocalEncoderWeights):
         width: int = 64,
         pyramid_channels: int = 256,
         hidden: int = 1024,
-        anchor_sizes: Sequence[float] = (32, 64, 128, 256, 512),
+        anchor_sizes: Sequence[int] = (32, 64, 128, 256, 512),
         anchor_ratios: Sequence[float] = (0.5, 1.0, 2.0),
         half_pixel: bool = True,
         mask_bins: int = 14,
@@ -186,16 +186,20 @@ class LesionRCNN(LocalEncoderWeights):
         class_logits, codes = self._judge(pyramid, boxes)
         probability = class_logits.softmax(dim=2)[:, :, 1:] * exists.unsqueeze(2)
         score, lesion_class = probability.max(dim=2)
-        most = self.max_detections if self.union else 1
-        score, index = torch.topk(score, min(most, score.shape[1]), dim=1)
+        # Of equal scores, the first proposal comes first.
+        score, index = torch.sort(score, dim=1, descending=True, stable=True)
+        if not self.union:
+            score, index = score[:, :1], index[:, :1]
         lesion_class = lesion_class.gather(1, index)
         found = score >= self.min_confidence
         place = index * codes.shape[2] + lesion_class + 1
         codes = codes.flatten(1, 2).gather(1, place.unsqueeze(2).expand(-1, -1, 4))
         boxes = decode_boxes(codes, boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), self.box_scale)
         boxes = clip_boxes(boxes, height, width) * found.unsqueeze(2)
-        shown = self._apart(boxes, lesion_class, found) if self.union else found
-        mask = self._mask(pyramid, boxes, lesion_class, shown, (height, width))
+        shown_boxes, shown_class, shown = boxes, lesion_class, found
+        if self.union:
+            shown_boxes, shown_class, shown = self._apart(boxes, lesion_class, found)
+        mask = self._mask(pyramid, shown_boxes, shown_class, shown, (height, width))
         best = class_logits.gather(1, index[:, :1].unsqueeze(2).expand(-1, -1, class_logits.shape[2]))[:, 0, 1:]
         # Logits so far apart that their softmax is 0 and 1 exactly.
         nothing = torch.full_like(best, -100.0)
@@ -219,12 +223,12 @@ class LesionRCNN(LocalEncoderWeights):
         """Logits ``(R, 1 + K, M, M)`` of boxes ``(R, 4)`` of images ``(R,)``."""
         return self.mask_head(pyramid_roi_align(pyramid[:4], boxes, image, self.mask_bins, 2, self.half_pixel))
 
-    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> Tensor:
-        """Which of the detections ``(B, N)``, best first, no better one of the same class overlaps much."""
+    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Those of the detections ``(B, N)``, best first, that no better one of the same class overlaps much."""
         # Classes are moved so far from each other that they cannot overlap.
         far = boxes + (lesion_class * 2.0 * boxes.max()).unsqueeze(2)
-        index, exists = keep_best_boxes(far, found, 0.3, found.shape[1])
-        return torch.zeros_like(found, dtype=torch.int64).scatter_add(1, index, exists.long()) > 0
+        index, exists = keep_best_boxes(far, found, 0.3, self.max_detections)
+        return boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), lesion_class.gather(1, index), exists
 
     def _mask(
         self, pyramid: list[Tensor], boxes: Tensor, lesion_class: Tensor, shown: Tensor, size: tuple[int, int]

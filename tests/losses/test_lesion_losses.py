@@ -60,7 +60,9 @@ def prediction(**changed: Tensor) -> dict[str, Tensor]:
         ),
         "roi_labels": torch.tensor([[2, 0], [UNKNOWN_OBJECT, IGNORED], [UNJUDGED, UNJUDGED]]),
         "lesion_labels": torch.tensor([2, UNKNOWN_OBJECT]),
-        "box_deltas": torch.tensor([[[9.0, 9, 9, 9], [0, 0, 0, 0]], [[2.0, 2, 2, 2], [0, 0, 0, 0]]], requires_grad=True),
+        "box_deltas": torch.tensor(
+            [[[9.0, 9, 9, 9], [0, 0, 0, 0]], [[2.0, 2, 2, 2], [0, 0, 0, 0]]], requires_grad=True
+        ),
         "box_delta_targets": torch.tensor([[0.0, 0, 0, 0.5], [0, 0, 0, 0]]),
         "mask_logits": torch.zeros(2, 2, 4, 4, requires_grad=True),
         "mask_targets": torch.stack([torch.ones(4, 4), torch.zeros(4, 4)]),
@@ -104,7 +106,11 @@ def test_each_term_is_the_mean_that_its_formula_says():
 
 def test_the_switches_change_their_term_alone():
     terms = {}
-    for name, options in (("rpn_class", {"focal_rpn": True}), ("class", {"focal_head": True}), ("mask", {"jaccard": True})):
+    for name, options in (
+        ("rpn_class", {"focal_rpn": True}),
+        ("class", {"focal_head": True}),
+        ("mask", {"jaccard": True}),
+    ):
         before, after = plain(), LesionRCNNLoss(**{"focal_rpn": False, "focal_head": False, "jaccard": False} | options)
         before(prediction(), TARGET)
         after(prediction(), TARGET)
@@ -165,7 +171,14 @@ def test_without_any_label_the_loss_is_zero_and_so_is_every_gradient():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"alpha": 1.5}, {"gamma": -1.0}, {"rho": -1.0}, {"jaccard_delta": 0.0}, {"weights": {"seg": 1.0}}, {"weights": {"box": -1.0}}],
+    [
+        {"alpha": 1.5},
+        {"gamma": -1.0},
+        {"rho": -1.0},
+        {"jaccard_delta": 0.0},
+        {"weights": {"seg": 1.0}},
+        {"weights": {"box": -1.0}},
+    ],
 )
 def test_wrong_arguments_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
