@@ -8,6 +8,8 @@ the end is the greedy answer; a few passes do in practice.
 Shapes: B batch, N boxes, L the most to keep.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -38,7 +40,16 @@ def keep_best_boxes(
     Returns:
         Indices ``(B, L)`` into N, best first, and ``(B, L)``, true where there is one; elsewhere the index is 0.
     """
-    batch, number = valid.shape
+    if not torch.jit.is_scripting():  # noqa: SIM102  (scripting compiles a joint condition as a whole)
+        if torch.onnx.is_in_onnx_export():
+            return _traced_keep_best_boxes(boxes, valid, threshold, most)
+    return _keep_best_boxes(boxes, valid, threshold, most, block_size)
+
+
+def _keep_best_boxes(
+    boxes: Tensor, valid: Tensor, threshold: float, most: int, block_size: int = 512
+) -> tuple[Tensor, Tensor]:
+    batch, number = valid.shape[0], valid.shape[1]
     limit = _float32_at_most(threshold).to(boxes.device)
     # One place more than asked for takes what is too much. An empty box overlaps nothing.
     kept = torch.zeros(batch, most + 1, dtype=torch.int64, device=boxes.device)
@@ -65,6 +76,37 @@ def keep_best_boxes(
             break
     exists = torch.arange(most, device=boxes.device) < count
     return kept[:, :most] * exists, exists
+
+
+class _TracedNode(torch.autograd.Function):
+    """The node ``NonMaxSuppression`` in what the tracing exporter writes: which boxes are kept, ``(B, N)``, 1 or 0."""
+
+    @staticmethod
+    def forward(_ctx: Any, _boxes: Tensor, _scores: Tensor, zeros: Tensor, _threshold: float, _most: int) -> Tensor:
+        """All of them: the tracer goes on with the shape and forgets the values."""
+        return torch.ones_like(zeros)
+
+    @staticmethod
+    def symbolic(graph: Any, boxes: Any, scores: Any, zeros: Any, threshold: float, most: int) -> Any:
+        """The node's answer is a list of image, class and box; the rest makes a table of it."""
+
+        def constant(value: Any) -> Any:
+            return graph.op("Constant", value_t=torch.tensor(value))
+
+        least = constant([0.5])  # a box that does not exist has a score of 0
+        found = graph.op("NonMaxSuppression", boxes, scores, constant([most]), constant([threshold]), least)
+        place = graph.op("Gather", found, constant([0, 2]), axis_i=1)
+        nought = graph.op("Mul", graph.op("Gather", found, constant(1), axis_i=1), constant(0))
+        ones = graph.op("Cast", graph.op("Add", nought, constant(1)), to_i=torch.onnx.TensorProtoDataType.FLOAT)
+        return graph.op("ScatterND", zeros, place, ones).setType(zeros.type())
+
+
+def _traced_keep_best_boxes(boxes: Tensor, valid: Tensor, threshold: float, most: int) -> tuple[Tensor, Tensor]:
+    best_first = torch.arange(valid.shape[1], 0, -1, device=boxes.device).to(boxes.dtype)
+    scores = best_first * valid
+    kept = _TracedNode.apply(boxes, scores.unsqueeze(1), torch.zeros_like(scores), threshold, most)
+    value, index = torch.topk(kept * best_first, most, dim=1)
+    return index * (value > 0), value > 0
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:

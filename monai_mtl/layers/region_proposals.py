@@ -113,15 +113,19 @@ class RegionProposals(nn.Module):
             anchors: ``(A, 4)``.
             size: Height and width of the image.
             before: How many of the best enter the suppression.
-            after: How many are proposed at most, L.
+            after: How many are proposed at most, L, no more than ``before``.
             threshold: Intersection over union above which the worse of two boxes goes.
 
         Returns:
             Boxes ``(B, L, 4)``, best first, in the image, without a gradient, and ``(B, L)``, true where there is one.
         """
-        best = torch.topk(logits.detach().float(), min(before, logits.shape[1]), dim=1)[1]
+        # There are always as many: an exported network cannot ask how many anchors an image has.
+        logits = F.pad(logits.detach().float(), (0, before), value=-torch.inf)
+        score, best = torch.topk(logits, before, dim=1)
+        best = best.clamp(max=anchors.shape[0] - 1)
         chosen = deltas.detach().float().gather(1, best.unsqueeze(2).expand(-1, -1, 4))
         boxes = clip_boxes(decode_boxes(chosen, anchors[best], self.scale), size[0], size[1])
         sides = boxes[..., 2:] - boxes[..., :2]
-        index, exists = keep_best_boxes(boxes, (sides > 1e-3).all(dim=2), threshold, after)
+        valid = (sides > 1e-3).all(dim=2) & (score > -torch.inf)
+        index, exists = keep_best_boxes(boxes, valid, threshold, after)
         return boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)) * exists.unsqueeze(2), exists

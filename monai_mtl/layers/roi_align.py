@@ -31,6 +31,17 @@ def _taps(start: Tensor, length: Tensor, size: Tensor, bins: int, sampling: int)
     return torch.cat([near, far], dim=2), torch.cat([counts * (1 - share), counts * share], dim=2)
 
 
+def _weighted_rows(table: Tensor, index: Tensor, shares: Tensor) -> Tensor:
+    if not torch.jit.is_scripting():  # noqa: SIM102  (scripting compiles a joint condition as a whole)
+        if torch.onnx.is_in_onnx_export():
+            # An exported bag would be a loop over bags.
+            total = table[index[:, 0]] * shares[:, :1]
+            for i in range(1, index.shape[1]):
+                total = total + table[index[:, i]] * shares[:, i : i + 1]
+            return total
+    return F.embedding_bag(index, table, mode="sum", per_sample_weights=shares)
+
+
 def _read(
     table: Tensor,
     first: Tensor,
@@ -52,7 +63,7 @@ def _read(
     index = rows.view(-1, size[0], 1, 2 * sampling, 1) + columns.view(-1, 1, size[1], 1, 2 * sampling)
     shares = row_shares.view(-1, size[0], 1, 2 * sampling, 1) * column_shares.view(-1, 1, size[1], 1, 2 * sampling)
     taps = 4 * sampling * sampling
-    bins = F.embedding_bag(index.view(-1, taps), table, mode="sum", per_sample_weights=shares.view(-1, taps))
+    bins = _weighted_rows(table, index.view(-1, taps), shares.view(-1, taps))
     return bins.view(boxes.shape[0], size[0], size[1], table.shape[1]).permute(0, 3, 1, 2)
 
 
@@ -144,14 +155,15 @@ def pyramid_roi_align(
     boxes = boxes.detach().float()
     level = pyramid_level(boxes, len(pyramid))
     tables: list[Tensor] = []
-    shapes: list[list[int]] = []
+    begin, heights, widths = torch.zeros_like(level), torch.zeros_like(level), torch.zeros_like(level)
+    scale = torch.zeros_like(level, dtype=torch.float32)
     total = 0
-    for features in pyramid:
+    for i, features in enumerate(pyramid):
         batch, channels, height, width = features.shape
         tables.append(features.float().permute(0, 2, 3, 1).reshape(-1, channels))
-        shapes.append([total, height, width])
+        here = (level == i).to(torch.int64)
+        begin, heights, widths = begin + here * total, heights + here * height, widths + here * width
+        scale = scale + here * 0.25 * 0.5**i
         total += batch * height * width
-    begin, heights, widths = torch.tensor(shapes, device=boxes.device)[level].unbind(dim=1)
-    places = boxes * torch.exp2(-2.0 - level.float()).unsqueeze(1)
-    first = begin + image * heights * widths
+    first, places = begin + image * heights * widths, boxes * scale.unsqueeze(1)
     return _read(torch.cat(tables), first, heights, widths, places, size, sampling_ratio, aligned)

@@ -105,7 +105,10 @@ class LesionRCNN(LocalEncoderWeights):
         _check(len(anchor_sizes) in (4, 5) and min(anchor_sizes) > 0, "four or five anchor_sizes > 0")
         _check(len(anchor_ratios) >= 1 and min(anchor_ratios) > 0, "anchor_ratios > 0")
         _check(mask_bins in (7, 14, 28), "mask_bins 7, 14 or 28")
-        _check(len(proposals) == 3 and min(proposals) >= 1, "three numbers of proposals >= 1")
+        _check(
+            len(proposals) == 3 and proposals[0] >= max(proposals[1:]) and min(proposals) >= 1,
+            "proposals >= 1, the first the most",
+        )
         _check(len(samples) == 2 and min(samples) >= 3, "two numbers of samples >= 3")
         _check(0 <= min_confidence <= 1 and max_detections >= 1, "min_confidence in [0, 1], max_detections >= 1")
         self.half_pixel, self.mask_bins, self.freeze_norm = half_pixel, mask_bins, freeze_norm
@@ -180,32 +183,31 @@ class LesionRCNN(LocalEncoderWeights):
 
     def detect(self, image: Tensor, pyramid: list[Tensor]) -> dict[str, Tensor]:
         """Answers from the maps ``(B, C, h, w)`` of the images ``(B, C, H, W)``, as :meth:`forward` gives them."""
-        batch, height, width = image.shape[0], image.shape[2], image.shape[3]
+        height, width = image.shape[2], image.shape[3]
         logits, deltas, anchors = self.rpn(pyramid)
         boxes, exists = self.rpn.propose(logits, deltas, anchors, (height, width), self.before, self.after, 0.7)
         class_logits, codes = self._judge(pyramid, boxes)
         probability = class_logits.softmax(dim=2)[:, :, 1:] * exists.unsqueeze(2)
         score, lesion_class = probability.max(dim=2)
         # Of equal scores, the first proposal comes first.
-        score, index = torch.sort(score, dim=1, descending=True, stable=True)
-        if not self.union:
-            score, index = score[:, :1], index[:, :1]
+        if self.union:
+            score, index = _sort(score)
+        else:
+            score, index = torch.max(score, dim=1, keepdim=True)
         lesion_class = lesion_class.gather(1, index)
         found = score >= self.min_confidence
         place = index * codes.shape[2] + lesion_class + 1
         codes = codes.flatten(1, 2).gather(1, place.unsqueeze(2).expand(-1, -1, 4))
         boxes = decode_boxes(codes, boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), self.box_scale)
         boxes = clip_boxes(boxes, height, width) * found.unsqueeze(2)
-        shown_boxes, shown_class, shown = boxes, lesion_class, found
+        shown_boxes, shown_class = boxes, lesion_class
         if self.union:
-            shown_boxes, shown_class, shown = self._apart(boxes, lesion_class, found)
-        mask = self._mask(pyramid, shown_boxes, shown_class, shown, (height, width))
+            shown_boxes, shown_class = self._apart(boxes, lesion_class, found)
         best = class_logits.gather(1, index[:, :1].unsqueeze(2).expand(-1, -1, class_logits.shape[2]))[:, 0, 1:]
         # Logits so far apart that their softmax is 0 and 1 exactly.
-        nothing = torch.full_like(best, -100.0)
-        nothing[:, 0] = 100.0
+        nothing = torch.where(torch.arange(best.shape[1], device=best.device) == 0, 100.0, -100.0)
         return {
-            "seg": torch.logit(mask, eps=1e-6).view(batch, 1, height, width),
+            "seg": self._masks(pyramid, shown_boxes, shown_class, height, width),
             "cls": torch.where(found[:, :1], best, nothing),
             "det": boxes[:, 0],
             "det_score": score[:, :1] * found[:, :1],
@@ -214,7 +216,7 @@ class LesionRCNN(LocalEncoderWeights):
     def _judge(self, pyramid: list[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, N, 1 + K)`` and coded boxes ``(B, N, 1 + K, 4)`` of boxes ``(B, N, 4)``."""
         batch, number = boxes.shape[0], boxes.shape[1]
-        image = torch.arange(batch, device=boxes.device).repeat_interleave(number)
+        image = torch.arange(batch * number, device=boxes.device) // number
         features = pyramid_roi_align(pyramid[:4], boxes.view(-1, 4), image, 7, 2, self.half_pixel)
         logits, codes = self.box_head(features)
         return logits.view(batch, number, -1), codes.view(batch, number, -1, 4)
@@ -223,31 +225,31 @@ class LesionRCNN(LocalEncoderWeights):
         """Logits ``(R, 1 + K, M, M)`` of boxes ``(R, 4)`` of images ``(R,)``."""
         return self.mask_head(pyramid_roi_align(pyramid[:4], boxes, image, self.mask_bins, 2, self.half_pixel))
 
-    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the detections ``(B, N)``, best first, that no better one of the same class overlaps much."""
         # Classes are moved so far from each other that they cannot overlap.
         far = boxes + (lesion_class * 2.0 * boxes.max()).unsqueeze(2)
-        index, exists = keep_best_boxes(far, found, 0.3, self.max_detections)
-        return boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), lesion_class.gather(1, index), exists
+        index, exists = keep_best_boxes(far, found, 0.3, min(self.max_detections, self.after))
+        boxes = boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)) * exists.unsqueeze(2)
+        return boxes, lesion_class.gather(1, index)
 
-    def _mask(
-        self, pyramid: list[Tensor], boxes: Tensor, lesion_class: Tensor, shown: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        """Largest mask probability ``(B, H, W)`` of the boxes ``(B, N, 4)`` that are shown ``(B, N)``."""
-        batch, number = shown.shape[0], shown.shape[1]
-        image = torch.arange(batch, device=boxes.device).repeat_interleave(number)
+    def _masks(self, pyramid: list[Tensor], boxes: Tensor, lesion_class: Tensor, height: int, width: int) -> Tensor:
+        """Largest mask logits ``(B, 1, H, W)`` of the boxes ``(B, N, 4)``; an empty one shows nothing."""
+        batch, number = lesion_class.shape[0], lesion_class.shape[1]
+        image = torch.arange(batch * number, device=boxes.device) // number
         logits = self._mask_logits(pyramid, boxes.view(-1, 4), image)
-        of_class = torch.arange(logits.shape[1], device=boxes.device) == lesion_class.view(-1, 1) + 1
-        masks = (logits.sigmoid() * of_class.view(-1, logits.shape[1], 1, 1)).sum(dim=1)
-        masks = masks.view(batch, number, masks.shape[1], masks.shape[2]) * shown.view(batch, number, 1, 1)
-        result = torch.zeros(batch, size[0], size[1], device=boxes.device)
+        classes = torch.arange(logits.shape[1], device=boxes.device)
+        logits = (logits * (classes == lesion_class.view(-1, 1) + 1).unsqueeze(2).unsqueeze(3)).sum(dim=1)
+        logits = logits.view(batch, number, logits.shape[1], logits.shape[2])
+        parts: list[Tensor] = []
         # Few at a time: each is as large as the image.
         for start in range(0, number, 8):
-            some, where = masks[:, start : start + 8], boxes[:, start : start + 8]
-            count = where.shape[1]
-            pasted = paste_masks(some.flatten(0, 1), where.reshape(-1, 4), size[0], size[1])
-            result = torch.maximum(result, pasted.view(batch, count, size[0], size[1]).amax(dim=1))
-        return result
+            some, where = logits[:, start : start + 8], boxes[:, start : start + 8]
+            pasted = paste_masks(some.flatten(0, 1), where.reshape(-1, 4), height, width)
+            parts.append(pasted.view(batch, -1, height, width).amax(dim=1, keepdim=True))
+            if len(parts) > 1:
+                parts = [torch.maximum(parts[0], parts[1])]
+        return parts[0]
 
     @torch.jit.unused
     def training_outputs(self, image: Tensor, pyramid: list[Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -303,6 +305,15 @@ class LesionRCNN(LocalEncoderWeights):
 
     def _noise(self, like: Tensor) -> Tensor:
         return torch.rand(like.shape, device=like.device, generator=self.generator)
+
+
+def _sort(score: Tensor) -> tuple[Tensor, Tensor]:
+    """Values ``(B, N)`` and their indices, the largest first, of equal ones the first."""
+    if not torch.jit.is_scripting():  # noqa: SIM102  (scripting compiles a joint condition as a whole)
+        # An exported one is stable as it is.
+        if torch.onnx.is_in_onnx_export():
+            return torch.topk(score, score.shape[1], dim=1)
+    return torch.sort(score, dim=1, descending=True, stable=True)
 
 
 def _check(holds: bool, expected: str) -> None:
