@@ -23,7 +23,7 @@ STEPS, SIZE = 125, 128
 
 
 def eight_cases() -> tuple[torch.Tensor, dict[str, torch.Tensor], tuple, dict]:
-    """Four benign and four malignant photos, prepared as the paper has it: shape kept, zeros around, mean taken away."""
+    """Four benign and four malignant photos as the paper prepares them: shape kept, zeros around, mean taken away."""
     folder = Path(os.environ["MONAI_MTL_DATA"]) / "isic2017_labelled"
     with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -31,7 +31,7 @@ def eight_cases() -> tuple[torch.Tensor, dict[str, torch.Tensor], tuple, dict]:
     both = ["image", "label_seg"]
     prepare = Compose(
         [
-            LoadImaged("image", reader="monai_mtl.data.MedicalReader", ensure_channel_first=True),
+            LoadImaged("image", reader="monai_mtl.data.MedicalReader", color="rgb", ensure_channel_first=True),
             LoadMaskd("label_seg", "image"),
             EnsureTaskLabelsd({"seg": "mask", "cls": "class"}),
             Transposed(both, (0, 2, 1)),
