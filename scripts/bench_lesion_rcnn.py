@@ -1,4 +1,4 @@
-"""The lesion R-CNN against its own backbone and pyramid, and the share of its detection operators. Called by bench.py."""
+"""The lesion R-CNN against its own backbone and pyramid, and what its detection operators take. Called by bench.py."""
 
 from __future__ import annotations
 

@@ -109,10 +109,8 @@ def _detector(content: dict[str, Any]) -> list[str]:
     lines += [f"| {name}, s | {value:.2f} | |" for name, value in seconds.items()]
     times = f"{content['times_backbone']:.2f} (half of the rounds {spread})"
     lines.append(f"| whole, times backbone and pyramid | {times} | {most['times_backbone']} |")
-    share = 100 * content["operators_share"]
-    lines.append(
-        f"| anchors, proposals, ROI align and pasting, % of the whole | {share:.1f} | {100 * most['operators_share']:.0f} |"
-    )
+    share = f"{100 * content['operators_share']:.1f} | {100 * most['operators_share']:.0f}"
+    lines.append(f"| anchors, proposals, ROI align and pasting, % of the whole | {share} |")
     for name, peak in content["peak_mib"].items():
         lines.append(f"| peak of a process, {name}, MiB | {peak:.0f} | {most['peak_mib']:.0f} |")
     return [*lines, ""]

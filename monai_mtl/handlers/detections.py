@@ -16,11 +16,11 @@ class DetectionCount:
     """Tells after a run in how many images the network found nothing: empty masks and probabilities of 0.
 
     Args:
-        score_key: Score of the best detection in a case's output, 0 if there is none.
+        key: Box and score ``(5,)`` of the best detection in a case's output, the score 0 if there is none.
     """
 
-    def __init__(self, score_key: str = "det_score") -> None:
-        self.score_key = score_key
+    def __init__(self, key: str = "det") -> None:
+        self.key = key
         self._images = self._empty = 0
 
     def attach(self, engine: Workflow) -> None:
@@ -33,7 +33,7 @@ class DetectionCount:
         self._images = self._empty = 0
 
     def _count(self, engine: Workflow) -> None:
-        scores = [float(case[self.score_key]) for case in engine.state.output]
+        scores = [float(case[self.key][4]) for case in engine.state.output]
         self._images += len(scores)
         self._empty += sum(score == 0 for score in scores)
 

@@ -6,6 +6,7 @@ from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, mask_boxes
 from .deform_conv import DeformConv2d, deform_conv2d
 from .encoder_weights import load_resnet_weights, read_weights
 from .esp import ESPBlock, PostActBlock, conv_norm_act
+from .frozen_norm import FrozenBatchNorm2d, freeze_batch_norm
 from .gates import GateUnit, conv_group_norm
 from .mil import foreground_probability, pool_instances, select_instance
 from .nms import keep_best_boxes, nms
@@ -25,6 +26,7 @@ __all__ = [
     "DeformConv2d",
     "DeformableSpatialAttention",
     "ESPBlock",
+    "FrozenBatchNorm2d",
     "GateUnit",
     "HalvingMaxPool2d",
     "LearnedUpsample2d",
@@ -45,6 +47,7 @@ __all__ = [
     "draw_boxes",
     "encode_boxes",
     "foreground_probability",
+    "freeze_batch_norm",
     "keep_best_boxes",
     "load_resnet_weights",
     "mask_boxes",

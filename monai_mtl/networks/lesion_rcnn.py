@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..layers.box_targets import BACKGROUND, IGNORED, OBJECT, UNJUDGED, UNKNOWN_OBJECT, assign_boxes, draw_boxes
 from ..layers.boxes import clip_boxes, decode_boxes, encode_boxes, mask_boxes
 from ..layers.encoder_weights import LocalEncoderWeights
+from ..layers.frozen_norm import freeze_batch_norm
 from ..layers.nms import keep_best_boxes
 from ..layers.paste_masks import paste_masks
 from ..layers.region_proposals import RegionProposals
@@ -71,7 +72,7 @@ class LesionRCNN(LocalEncoderWeights):
         >>> net = LesionRCNN(encoder_depth=18, width=8, pyramid_channels=16, hidden=32).eval()
         >>> out = net(torch.zeros(2, 3, 128, 192))
         >>> {name: tuple(value.shape) for name, value in out.items()}
-        {'seg': (2, 1, 128, 192), 'cls': (2, 2), 'det': (2, 4), 'det_score': (2, 1)}
+        {'seg': (2, 1, 128, 192), 'cls': (2, 2), 'det': (2, 5)}
     """
 
     box_scale: Tensor
@@ -111,7 +112,7 @@ class LesionRCNN(LocalEncoderWeights):
         )
         _check(len(samples) == 2 and min(samples) >= 3, "two numbers of samples >= 3")
         _check(0 <= min_confidence <= 1 and max_detections >= 1, "min_confidence in [0, 1], max_detections >= 1")
-        self.half_pixel, self.mask_bins, self.freeze_norm = half_pixel, mask_bins, freeze_norm
+        self.half_pixel, self.mask_bins = half_pixel, mask_bins
         self.before, self.after_training, self.after = proposals[0], proposals[1], proposals[2]
         self.anchor_samples, self.box_samples = samples[0], samples[1]
         self.min_confidence, self.union, self.max_detections = min_confidence, union, max_detections
@@ -127,15 +128,9 @@ class LesionRCNN(LocalEncoderWeights):
         self.box_head = BoxHead(pyramid_channels, hidden, 1 + cls_classes)
         self.mask_head = mask_head(pyramid_channels, 1 + cls_classes, mask_norm)
         self.image_head = nn.Linear(pyramid_channels, cls_classes) if image_head else None
+        if freeze_norm:
+            freeze_batch_norm(self)
         self.register_buffer("box_scale", torch.tensor([10.0, 10.0, 5.0, 5.0]), persistent=False)
-
-    def train(self, mode: bool = True) -> "LesionRCNN":
-        """Switch to training, in which frozen batch normalisation stays as it is."""
-        super().train(mode)
-        for module in self.modules() if mode and self.freeze_norm else ():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
 
     def pyramid(self, image: Tensor) -> list[Tensor]:
         """Backbone and feature pyramid.
@@ -162,10 +157,10 @@ class LesionRCNN(LocalEncoderWeights):
 
         Returns:
             ``seg``: mask logits ``(B, 1, H, W)`` of the best detection, or of the union. ``cls``: logits ``(B, K)`` of
-            the best one's classes. ``det``: its box ``(B, 4)``, x0, y0, x1, y1 in pixels. ``det_score``: the
-            probability ``(B, 1)`` of its class, background counted. Without a detection the mask and the box are
-            empty, the score is 0, and the first class has all the probability. ``cls_image``: logits ``(B, K)``, where
-            there is an image head. With targets in training mode: see :meth:`training_outputs`.
+            the best one's classes. ``det``: its box and score ``(B, 5)``, x0, y0, x1, y1 in pixels and the probability
+            of its class, background counted. Without a detection the mask and the box are empty, the score is 0, and
+            the first class has all the probability. ``cls_image``: logits ``(B, K)``, where there is an image head.
+            With targets in training mode: see :meth:`training_outputs`.
 
         Raises:
             ValueError: If H or W is not a multiple of 64.
@@ -209,8 +204,7 @@ class LesionRCNN(LocalEncoderWeights):
         return {
             "seg": self._masks(pyramid, shown_boxes, shown_class, height, width),
             "cls": torch.where(found[:, :1], best, nothing),
-            "det": boxes[:, 0],
-            "det_score": score[:, :1] * found[:, :1],
+            "det": torch.cat([boxes[:, 0], score[:, :1] * found[:, :1]], dim=1),
         }
 
     def _judge(self, pyramid: list[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:

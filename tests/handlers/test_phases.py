@@ -104,7 +104,7 @@ def test_clipping_refuses_what_it_cannot_do():
 
 def test_images_in_which_nothing_was_found_are_counted_anew_in_each_run(caplog):
     scores = [[0.9, 0.0], [0.0, 0.4], [0.7]]
-    engine = Engine(lambda _, batch: [{"det_score": torch.tensor([score])} for score in batch])
+    engine = Engine(lambda _, batch: [{"det": torch.tensor([0, 0, 1, 1, score])} for score in batch])
     DetectionCount().attach(engine)
     with caplog.at_level(logging.INFO, logger="monai_mtl"):
         engine.run(scores)

@@ -70,12 +70,7 @@ def test_shapes_at_two_sizes_in_both_modes_and_scripted(options):
         image = torch.randn(batch, 3, height, width)
         with torch.inference_mode():
             out, again = net(image), scripted(image)
-        expected = {
-            "seg": (batch, 1, height, width),
-            "cls": (batch, classes),
-            "det": (batch, 4),
-            "det_score": (batch, 1),
-        }
+        expected = {"seg": (batch, 1, height, width), "cls": (batch, classes), "det": (batch, 5)}
         expected |= {"cls_image": (batch, classes)} if "image_head" in options else {}
         assert {name: tuple(value.shape) for name, value in out.items()} == expected
         assert next(iter(out)) == "seg"
@@ -97,12 +92,12 @@ def test_the_answer_is_the_box_with_the_highest_class_score():
         logits, codes = net.box_head(pyramid_roi_align(pyramid[:4], proposals, where, 7))
         probability = logits.softmax(1)[:, 1:]
         best, lesion_class = divmod(int(probability.argmax()), 2)
-        torch.testing.assert_close(out["det_score"][i, 0], probability[best, lesion_class])
+        torch.testing.assert_close(out["det"][i, 4], probability[best, lesion_class])
         torch.testing.assert_close(out["cls"][i], logits[best, 1:])
         code = codes[best, 1 + lesion_class][None]
         moved = BoxCoder((10.0, 10.0, 5.0, 5.0)).decode_single(code, proposals[best][None])
         moved = moved.clamp(min=0).minimum(torch.tensor([192.0, 128, 192, 128]))
-        torch.testing.assert_close(out["det"][i], moved[0])
+        torch.testing.assert_close(out["det"][i, :4], moved[0])
         mask = net.mask_head(pyramid_roi_align(pyramid[:4], moved, where[:1], 14))[:, 1 + lesion_class]
         torch.testing.assert_close(out["seg"][i], paste_masks(mask, moved, 128, 192), atol=1e-4, rtol=1e-4)
 
@@ -135,7 +130,7 @@ def test_the_union_is_made_of_all_detections_that_no_better_one_of_their_class_o
     net.union = False
     alone = net(image)
     assert bool((out["seg"] >= alone["seg"] - 1e-4).all())
-    for name in ("cls", "det", "det_score"):
+    for name in ("cls", "det"):
         torch.testing.assert_close(out[name], alone[name])
 
 
@@ -146,7 +141,6 @@ def test_nothing_found_is_an_empty_mask_and_a_probability_of_zero(union):
         out = net(torch.randn(2, 3, 128, 128))
     assert float(out["seg"].sigmoid().max()) < 1.1e-4
     assert not out["det"].any()
-    assert not out["det_score"].any()
     assert out["cls"].softmax(1).tolist() == [[1, 0], [1, 0]]
     assert all(torch.isfinite(value).all() for value in out.values())
 
@@ -283,7 +277,7 @@ def test_frozen_statistics_stay_in_training(freeze):
     net(image, target)
     changed = [not torch.equal(value, dict(net.named_buffers())[name]) for name, value in before.items()]
     assert any(changed) != freeze
-    assert net.eval().training is False
+    assert set(net.state_dict()) == set(small(freeze_norm=not freeze, mask_norm=True).state_dict())
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from monai_mtl.losses import LesionRCNNLoss
 from monai_mtl.networks import LesionRCNN
 from monai_mtl.transforms import EnsureTaskLabelsd, LoadMaskd
 
-STEPS, SIZE = 125, 128
-"""Full batch, no augmentation, random weights, a quarter of the paper's width: two minutes on a core."""
+STEPS, SIZE = 250, 128
+"""Full batch, no augmentation, random weights, a quarter of the paper's width: three minutes on a core."""
 
 
 def eight_cases() -> tuple[torch.Tensor, dict[str, torch.Tensor], tuple, dict]:
@@ -79,10 +79,9 @@ def test_eight_photos_are_memorised():
     with torch.inference_mode():
         out = network.eval()(image)
     true, _ = mask_boxes(target["seg"])
-    overlap = box_iou(out["det"].unsqueeze(1), true.unsqueeze(1))[:, 0, 0]
+    overlap = box_iou(out["det"][:, None, :4], true.unsqueeze(1))[:, 0, 0]
     dice = compute_dice((out["seg"] > 0).long(), target["seg"].long())
-    print(overlap.tolist(), dice.flatten().tolist(), out["det_score"].flatten().tolist())  # noqa: T201
-    assert float(out["det_score"].min()) > 0.5
+    assert float(out["det"][:, 4].min()) > 0.5
     assert float(overlap.min()) > 0.7, overlap.tolist()
     assert float(dice.min()) > 0.8, dice.flatten().tolist()
     assert torch.equal(out["cls"].argmax(1), target["cls"])
