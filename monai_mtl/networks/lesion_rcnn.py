@@ -56,6 +56,8 @@ class LesionRCNN(LocalEncoderWeights):
             centre lies at pixel 0, as torchvision's COCO weights have it.
         mask_bins: Rows and columns of a box's features for the mask, of which there are twice as many: 14, 7 or 28.
         mask_norm: Whether batch normalisation follows the mask head's convolutions.
+        image_mean: Subtracted from each channel: by default the mean of ImageNet's photos, as grey values of 8 bits.
+        image_std: What each channel is then divided by; the paper divides by nothing, torchvision's weights ask for it.
         image_head: Whether ``cls_image`` is answered too: K logits from the average of P5.
         freeze_norm: Whether batch normalisation keeps its statistics in training, as small batches of a network with
             published weights ask for.
@@ -76,6 +78,8 @@ class LesionRCNN(LocalEncoderWeights):
     """
 
     box_scale: Tensor
+    image_mean: Tensor
+    image_std: Tensor
 
     def __init__(
         self,
@@ -90,6 +94,8 @@ class LesionRCNN(LocalEncoderWeights):
         half_pixel: bool = True,
         mask_bins: int = 14,
         mask_norm: bool = False,
+        image_mean: Sequence[float] = (123.7, 116.8, 103.9),
+        image_std: Sequence[float] = (1.0, 1.0, 1.0),
         image_head: bool = False,
         freeze_norm: bool = True,
         proposals: Sequence[int] = (6000, 2000, 1000),
@@ -105,6 +111,10 @@ class LesionRCNN(LocalEncoderWeights):
         _check(encoder_depth in _DEPTHS, f"encoder_depth one of {_DEPTHS}")
         _check(len(anchor_sizes) in (4, 5) and min(anchor_sizes) > 0, "four or five anchor_sizes > 0")
         _check(len(anchor_ratios) >= 1 and min(anchor_ratios) > 0, "anchor_ratios > 0")
+        _check(
+            len(image_mean) == len(image_std) == in_channels and min(image_std) > 0,
+            "image_mean, image_std > 0 of a channel",
+        )
         _check(mask_bins in (7, 14, 28), "mask_bins 7, 14 or 28")
         _check(
             len(proposals) == 3 and proposals[0] >= max(proposals[1:]) and min(proposals) >= 1,
@@ -128,9 +138,23 @@ class LesionRCNN(LocalEncoderWeights):
         self.box_head = BoxHead(pyramid_channels, hidden, 1 + cls_classes)
         self.mask_head = mask_head(pyramid_channels, 1 + cls_classes, mask_norm)
         self.image_head = nn.Linear(pyramid_channels, cls_classes) if image_head else None
+        self.register_buffer("image_mean", torch.tensor(image_mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("image_std", torch.tensor(image_std).view(1, -1, 1, 1), persistent=False)
         if freeze_norm:
             freeze_batch_norm(self)
         self.register_buffer("box_scale", torch.tensor([10.0, 10.0, 5.0, 5.0]), persistent=False)
+
+    def parameter_groups(self, weight_decay: float) -> list[dict]:
+        """Parameters for an optimiser: batch normalisation's are not decayed.
+
+        Args:
+            weight_decay: Of all others.
+        """
+        norms = [m for m in self.modules() if isinstance(m, nn.BatchNorm2d)]
+        free = {id(p) for norm in norms for p in norm.parameters()}
+        rest = [p for p in self.parameters() if id(p) not in free]
+        scales = [p for p in self.parameters() if id(p) in free]
+        return [{"params": rest, "weight_decay": weight_decay}, {"params": scales, "weight_decay": 0.0}]
 
     def pyramid(self, image: Tensor) -> list[Tensor]:
         """Backbone and feature pyramid.
@@ -142,6 +166,7 @@ class LesionRCNN(LocalEncoderWeights):
             P2 to P5 or P6, ``(B, pyramid_channels, h, w)``.
         """
         net = self.encoder
+        image = (image - self.image_mean) / self.image_std
         two = net.layer1(net.maxpool(net.act(net.bn1(net.conv1(image)))))
         three = net.layer2(two)
         four = net.layer3(three)
@@ -151,7 +176,7 @@ class LesionRCNN(LocalEncoderWeights):
         """Answers, or in training mode with targets what is compared with them.
 
         Args:
-            image: ``(B, C, H, W)``, H and W multiples of 64.
+            image: ``(B, C, H, W)``, H and W multiples of 64, grey values as ``image_mean`` has them.
             target: ``seg`` ``(B, 1, H, W)``, not 0 in the lesion; ``cls`` ``(B,)``, its class from 0; ``has_seg`` and
                 ``has_cls`` ``(B,)``. Only in training mode is it looked at.
 

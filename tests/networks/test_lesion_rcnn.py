@@ -269,6 +269,20 @@ def test_what_is_drawn_depends_on_the_generator_alone():
     assert not torch.equal(found[0], found[2])
 
 
+def test_the_mean_is_taken_away_and_scales_are_not_decayed():
+    net = small(image_mean=(10.0, 20.0, 30.0), image_std=(1.0, 2.0, 4.0)).eval()
+    plain = small(image_mean=(0.0, 0.0, 0.0)).eval()
+    plain.load_state_dict(net.state_dict())
+    image = torch.randn(1, 3, 64, 64)
+    shifted = image * torch.tensor([1.0, 2.0, 4.0]).view(3, 1, 1) + torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1)
+    torch.testing.assert_close(net.pyramid(shifted), plain.pyramid(image), rtol=1e-3, atol=1e-3)
+    decayed, free = net.parameter_groups(0.1)
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+    names = {id(p): name for name, p in net.named_parameters()}
+    assert sorted(names.values()) == sorted(names[id(p)] for group in (decayed, free) for p in group["params"])
+    assert {names[id(p)].rpartition(".")[0].rpartition(".")[2] for p in free["params"]} == {"bn1", "bn2", "1"}
+
+
 @pytest.mark.parametrize("freeze", [True, False])
 def test_frozen_statistics_stay_in_training(freeze):
     net = small(freeze_norm=freeze, mask_norm=True).train()
@@ -284,7 +298,9 @@ def test_frozen_statistics_stay_in_training(freeze):
     "wrong",
     [
         {"cls_classes": 1}, {"hidden": 0}, {"encoder_depth": 10}, {"anchor_sizes": (32,)}, {"anchor_ratios": ()},
-        {"mask_bins": 10}, {"proposals": (1, 2)}, {"proposals": (10, 20, 5)},
+        {"mask_bins": 10},
+        {"image_mean": (0.0,)},
+        {"image_std": (1.0, 0.0, 1.0)}, {"proposals": (1, 2)}, {"proposals": (10, 20, 5)},
         {"samples": (2, 2)}, {"min_confidence": 2.0}, {"max_detections": 0},
     ],
 )  # fmt: skip
