@@ -50,6 +50,7 @@ class PredictionWriter:
         dicom: When a DICOM image is answered in DICOM too: ``"auto"``, ``"always"`` or ``"never"``, as in
             :class:`monai_mtl.handlers.dicom_files.DicomFiles`.
         coded_concepts: The field of this name of ``metadata.json``; needed unless ``dicom`` is ``"never"``.
+        color: As of :class:`monai_mtl.data.MedicalReader`: ``"rgb"`` for photos, which the overlay shows in grey.
 
     Raises:
         ConfigError: If ``dicom`` or ``coded_concepts`` are not as they should be.
@@ -64,9 +65,10 @@ class PredictionWriter:
         bundle_version: str,
         dicom: str = "never",
         coded_concepts: Mapping[str, Any] | None = None,
+        color: str = "grey",
     ) -> None:
         self.output_dir, self.dataset, self.weights = Path(output_dir), dataset, weights
-        self.bundle, self.bundle_version = bundle, bundle_version
+        self.bundle, self.bundle_version, self.color = bundle, bundle_version, color
         self.computed_with: dict[str, str] = {}
         """More of what made the results, told in every JSON."""
         self.page = InferencePage(HEIGHT)
@@ -138,7 +140,8 @@ class PredictionWriter:
         probability = np.asarray(output["probability"], dtype=np.float32)[0].T
         meta = case["image"].meta
         source = Path(meta["filename_or_obj"])
-        grey, _ = MedicalReader(frame=int(meta.get("frame", 0))).get_data([source])
+        grey, _ = MedicalReader(frame=int(meta.get("frame", 0)), color=self.color).get_data([source])
+        grey = grey.mean(axis=0, dtype=np.float32) if grey.ndim == 3 else grey
         spacing = np.asarray(meta.get("spacing", [np.nan] * 2), dtype=float).reshape(-1).tolist()
         numbers, found = find_lesions(mask, spacing)
         area = meta.get("calibrated_xyxy")

@@ -30,13 +30,14 @@ def paste_masks(logits: Tensor, boxes: Tensor, height: int, width: int) -> Tenso
 
     Returns:
         Logits ``(B, H, W)`` of the probability that is bilinear between the centres of the bins, and 0 where the
-        centre of a pixel is outside the box; none is beyond 9.2 to either side, a probability of 0.0001, below which
-        the sigmoids of programs that run exported networks go apart.
+        centre of a pixel is outside the box; none is beyond 9.2 to either side, a probability of 0.0001.
     """
     boxes = boxes.detach()
     rows = _shares(boxes[:, 1], boxes[:, 3], height, logits.shape[1])
     columns = _shares(boxes[:, 0], boxes[:, 2], width, logits.shape[2]).transpose(1, 2)
     outside = 1 - rows.sum(dim=2, keepdim=True) * columns.sum(dim=1, keepdim=True)
-    # Each by itself: the difference of a large probability from 1 has few digits left.
-    lesion, other = rows @ logits.sigmoid() @ columns, rows @ (-logits).sigmoid() @ columns
+    # Each by itself: the difference of a large probability from 1 has few digits left. And written out: the sigmoids of
+    # programs that run exported networks are rough where they are small.
+    odds = torch.exp(logits.clamp(-20, 20))
+    lesion, other = rows @ (odds / (1 + odds)) @ columns, rows @ (1 / (1 + odds)) @ columns
     return torch.log(lesion + 1e-4) - torch.log(other + outside.clamp(min=0) + 1e-4)

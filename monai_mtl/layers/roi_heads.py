@@ -48,10 +48,12 @@ def mask_head(channels: int, classes: int, norm: bool) -> nn.Sequential:
         layers += [nn.Conv2d(channels, channels, 3, padding=1, bias=not norm)]
         layers += [nn.BatchNorm2d(channels)] if norm else []
         layers += [nn.ReLU(inplace=True)]
-    layers += [nn.ConvTranspose2d(channels, channels, 2, 2), nn.ReLU(inplace=True), nn.Conv2d(channels, classes, 1)]
+    answer = nn.Conv2d(channels, classes, 1)
+    layers += [nn.ConvTranspose2d(channels, channels, 2, 2), nn.ReLU(inplace=True), answer]
     for layer in layers:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    nn.init.normal_(answer.weight, std=0.001)  # every mask begins undecided
     return nn.Sequential(*layers)

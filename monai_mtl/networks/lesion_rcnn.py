@@ -17,12 +17,14 @@ Shapes: B batch, C channels, K lesion classes, H W pixels, A anchors, N boxes of
 from collections.abc import Sequence
 
 import torch
+from monai.config import PathLike
 from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 from torch import Tensor, nn
 
 from ..layers.box_targets import BACKGROUND, IGNORED, OBJECT, UNJUDGED, UNKNOWN_OBJECT, assign_boxes, draw_boxes
 from ..layers.boxes import clip_boxes, decode_boxes, encode_boxes, mask_boxes
-from ..layers.encoder_weights import LocalEncoderWeights
+from ..layers.detector_weights import convert_detector_weights
+from ..layers.encoder_weights import LocalEncoderWeights, read_weights
 from ..layers.frozen_norm import freeze_batch_norm
 from ..layers.nms import keep_best_boxes
 from ..layers.paste_masks import paste_masks
@@ -143,6 +145,18 @@ class LesionRCNN(LocalEncoderWeights):
         if freeze_norm:
             freeze_batch_norm(self)
         self.register_buffer("box_scale", torch.tensor([10.0, 10.0, 5.0, 5.0]), persistent=False)
+
+    def load_detector(self, path: PathLike) -> None:
+        """Start from a Mask R-CNN of torchvision, for instance trained on COCO; ``half_pixel`` false fits it.
+
+        Args:
+            path: Local ``*.safetensors`` or ``torch.save`` file. Nothing is ever downloaded.
+
+        Raises:
+            MissingError: If there is no such file.
+            DataError: If it does not hold such weights.
+        """
+        self.load_state_dict(convert_detector_weights(read_weights(path), self.state_dict(), self.rpn.scale))
 
     def parameter_groups(self, weight_decay: float) -> list[dict]:
         """Parameters for an optimiser: batch normalisation's are not decayed.
@@ -323,7 +337,8 @@ class LesionRCNN(LocalEncoderWeights):
         return out
 
     def _noise(self, like: Tensor) -> Tensor:
-        return torch.rand(like.shape, device=like.device, generator=self.generator)
+        """The same for every image, so that what is drawn of one does not depend on its place in the batch."""
+        return torch.rand(like.shape[1], device=like.device, generator=self.generator).expand_as(like)
 
 
 def _sort(score: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,16 @@ def small(**options) -> LesionRCNN:
         "hidden": 16,
         "anchor_sizes": (16, 32, 64, 128, 256),
     }
-    return LesionRCNN(**{**defaults, "proposals": (300, 60, 40), "samples": (64, 30), "min_confidence": 0.0, **options})
+    return LesionRCNN(
+        **{
+            **defaults,
+            "proposals": (300, 60, 40),
+            "samples": (64, 30),
+            "min_confidence": 0.0,
+            "image_mean": (0.0,) * 3,
+            **options,
+        }
+    )
 
 
 def count(net: nn.Module) -> int:
@@ -183,7 +192,7 @@ BOXES = {"rpn.", "mask_head.", "box_head.bbox_pred."}
     ],
 )
 def test_a_label_trains_its_parts_and_no_other_is_touched_even_by_decay(kinds, resting):
-    net = small(image_head=True, freeze_norm=False)
+    net = small(image_head=True, freeze_norm=False, samples=(10_000, 30))  # every anchor of every map
     image, target = pick(kinds)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
     before = {name: p.detach().clone() for name, p in net.named_parameters()}

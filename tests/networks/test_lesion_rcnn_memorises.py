@@ -19,7 +19,7 @@ from monai_mtl.networks import LesionRCNN
 from monai_mtl.transforms import EnsureTaskLabelsd, LoadMaskd
 
 STEPS, SIZE = 250, 128
-"""Full batch, no augmentation, random weights, a quarter of the paper's width: three minutes on a core."""
+"""Full batch, no augmentation, random weights, a quarter of the paper's width: minutes on a core."""
 
 
 def eight_cases() -> tuple[torch.Tensor, dict[str, torch.Tensor], tuple, dict]:
