@@ -41,6 +41,29 @@ def test_predictions_lie_on_the_pixels_of_the_file(tmp_path):
     assert str(tmp_path) not in (tmp_path / "out" / "results.json").read_text()
 
 
+@pytest.mark.parametrize("color", ["rgb", "grey"])
+def test_a_photo_in_colour_is_shown_where_the_writer_is_told_of_colours(tmp_path, color):
+    photo = np.zeros((30, 50, 3), np.uint8)
+    photo[:, :25, 0], photo[:, 25:] = 240, 160
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    image = MetaTensor(torch.zeros(3, 50, 30), meta={"filename_or_obj": str(tmp_path / "a.png")})
+    output = {"pred": torch.zeros(50, 30), "probability": torch.zeros(1, 50, 30), "result": RESULT}
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    case = {"image": image, "case_id": "a"}
+    dataset = TolerantDataset([case], dict)
+    writer = PredictionWriter(tmp_path / "out", dataset, tmp_path / "w.pt", "any", "0.1.0", color=color)
+    engine = SimpleNamespace(state=State(batch=[case], output=[output], device="cpu"))
+    writer._start(engine)
+    writer._write(engine)
+    if color == "grey":
+        assert "is a colour image" in str(dataset.faults["a"])
+        return
+    assert dataset.faults == {}
+    overlay = np.asarray(Image.open(tmp_path / "out" / "a_overlay.png"))[-200]
+    assert overlay[200, 0] == 0  # 240 / 3 is the darkest
+    assert overlay[600, 0] == 255
+
+
 @pytest.mark.parametrize("key", ["probability", "cls"])
 def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
     output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "cls": torch.tensor([0.5, 0.5])}
