@@ -323,7 +323,6 @@ def test_a_size_that_would_not_halve_six_times_is_refused():
         small()(torch.zeros(1, 3, 96, 128))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"union": True}, {"min_confidence": 0.99, "image_head": True}])
 def test_onnx_with_its_suppression_equals_it_at_three_sizes(options, tmp_path):
     net = small(**{"proposals": (2000, 60, 100), "min_confidence": 0.3, **options}).eval()
