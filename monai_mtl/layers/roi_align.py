@@ -145,22 +145,23 @@ def pyramid_roi_align(
         aligned: As in :func:`roi_align`.
 
     Returns:
-        ``(R, C, P, P)``, float32.
+        ``(R, C, P, P)``, float32 or float64.
 
     Raises:
         ValueError: If ``output_size`` or ``sampling_ratio`` is below 1.
     """
     size = (output_size, output_size)
     _check(size, sampling_ratio)
-    boxes = boxes.detach().float()
+    kind = torch.float64 if pyramid[0].dtype == torch.float64 else torch.float32
+    boxes = boxes.detach().to(kind)
     level = pyramid_level(boxes, len(pyramid))
     tables: list[Tensor] = []
     begin, heights, widths = torch.zeros_like(level), torch.zeros_like(level), torch.zeros_like(level)
-    scale = torch.zeros_like(level, dtype=torch.float32)
+    scale = torch.zeros_like(level, dtype=kind)
     total = 0
     for i, features in enumerate(pyramid):
         batch, channels, height, width = features.shape
-        tables.append(features.float().permute(0, 2, 3, 1).reshape(-1, channels))
+        tables.append(features.to(kind).permute(0, 2, 3, 1).reshape(-1, channels))
         here = (level == i).to(torch.int64)
         begin, heights, widths = begin + here * total, heights + here * height, widths + here * width
         scale = scale + here * 0.25 * 0.5**i

@@ -142,7 +142,7 @@ class LesionRCNNLoss(nn.Module):
         goal = prediction["box_delta_targets"].unsqueeze(1).expand_as(deltas)
         box = F.smooth_l1_loss(deltas, goal, reduction="none").mean(dim=2)
         logits = prediction["mask_logits"]
-        truth = prediction["mask_targets"].unsqueeze(1).expand_as(logits)
+        truth = prediction["mask_targets"].to(logits.dtype).unsqueeze(1).expand_as(logits)
         mask = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(dim=(2, 3))
         if self.jaccard:
             mask = mask + jaccard_distance(logits.sigmoid(), truth, self.jaccard_delta)

@@ -254,6 +254,14 @@ def test_what_is_compared_is_what_the_mask_says():
     assert true.tolist() == [[30, 20, 100, 70], [10, 60, 50, 120]]
 
 
+def test_it_learns_in_float64():
+    net = small(freeze_norm=False).double()
+    image, target = pick((0, 1))
+    LesionRCNNLoss()(net(image.double(), target), target).backward()
+    assert {p.grad.dtype for p in net.parameters() if p.grad is not None} == {torch.float64}
+    assert net.eval()(image.double())["seg"].dtype == torch.float64
+
+
 def test_an_image_whose_mask_is_empty_teaches_background_alone():
     net = small()
     image, target = pick((0,))
