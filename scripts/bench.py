@@ -3,6 +3,7 @@
 python scripts/bench.py                            everything
 python scripts/bench.py loading --rounds 31        one comparison, longer
 python scripts/bench.py deform_conv                the deformable convolution against a plain one
+python scripts/bench.py lesion_rcnn                the lesion R-CNN against its own backbone
 python scripts/bench.py hds_inbreast --write       the network of a bundle; writes docs/benchmarks.json and .md
 
 Each pair of loading is first shown to give the same numbers. Seconds depend on the machine and its load, ratios hardly.
@@ -28,6 +29,7 @@ import numpy as np
 import pydicom
 import torch
 from bench_layers import bench_deform_conv
+from bench_lesion_rcnn import bench_lesion_rcnn
 from bench_networks import bench_bundle
 from bench_page import write_page
 from monai.transforms import Compose, CropForegroundd, LoadImaged, Resized, Transposed
@@ -117,7 +119,7 @@ def hds_preprocessing(path: Path) -> tuple[Step, Step]:
 
 
 COMPARISONS = {"loading": (loading, 1e-4), "hds_preprocessing": (hds_preprocessing, 1e-4)}
-LAYERS = {"deform_conv": bench_deform_conv}
+LAYERS = {"deform_conv": bench_deform_conv, "lesion_rcnn": bench_lesion_rcnn}
 
 
 def compare(theirs: Step, ours: Step, tolerance: float, rounds: int) -> dict[str, float]:

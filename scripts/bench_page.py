@@ -28,7 +28,7 @@ WHAT = {
     "loading": "file to a 1024 x 512 float tensor, area averaging: `LoadImage(PydicomReader)` and `Resize`",
     "hds_preprocessing": "preprocessing of `hds_inbreast`: MONAI's reader and `Resized`, the rest the same",
 }
-LAYER = "deform_conv"
+LAYER, DETECTOR = "deform_conv", "lesion_rcnn"
 PARTS = {
     "eval": "Evaluation of an image {shape}",
     "step": "Training step of a batch {shape}",
@@ -72,7 +72,9 @@ def page(content: dict[str, Any]) -> str:
         lines.append(WHY)
     if LAYER in content:
         lines += _layer(content[LAYER])
-    for name in sorted(set(content) - {*WHAT, LAYER}):
+    if DETECTOR in content:
+        lines += _detector(content[DETECTOR])
+    for name in sorted(set(content) - {*WHAT, LAYER, DETECTOR}):
         lines += [f"## The network of {name}", told(content[name])]
         for part, title in PARTS.items():
             lines += table(title.format(**content[name][part]), content[name][part])
@@ -95,6 +97,22 @@ def _layer(content: dict[str, Any]) -> list[str]:
             lines.append(
                 f"| {side}, {form} | {one['median_s'] * 1e3:.2f} | {one['times_plain']:.2f} | {spread} | {most} |"
             )
+    return [*lines, ""]
+
+
+def _detector(content: dict[str, Any]) -> list[str]:
+    """The lesion R-CNN as a whole, and what its operators take of it."""
+    seconds, most, side = content["median_s"], content["at_most"], content["side"]
+    spread = f"{content['lower_quartile']:.2f} to {content['upper_quartile']:.2f}"
+    title = f"ResNet-50, an image of {side} x {side}, random weights, {content['rounds']} rounds"
+    lines = ["## The lesion R-CNN", told(content), "", f"| {title} | measured | at most |", "|---|---|---|"]
+    lines += [f"| {name}, s | {value:.2f} | |" for name, value in seconds.items()]
+    times = f"{content['times_backbone']:.2f} (half of the rounds {spread})"
+    lines.append(f"| whole, times backbone and pyramid | {times} | {most['times_backbone']} |")
+    share = f"{100 * content['operators_share']:.1f} | {100 * most['operators_share']:.0f}"
+    lines.append(f"| anchors, proposals, ROI align and pasting, % of the whole | {share} |")
+    for name, peak in content["peak_mib"].items():
+        lines.append(f"| peak of a process, {name}, MiB | {peak:.0f} | {most['peak_mib']:.0f} |")
     return [*lines, ""]
 
 

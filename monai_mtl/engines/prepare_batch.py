@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import RunError
 
-__all__ = ["PrepareMultiTaskBatch"]
+__all__ = ["PrepareMultiTaskBatch", "PrepareTargetsBatch"]
 
 
 class PrepareMultiTaskBatch:
@@ -57,6 +57,32 @@ class PrepareMultiTaskBatch:
         targets = {task: label.to(device, non_blocking=non_blocking) for task, label in labels.items()}
         targets |= {f"has_{task}": _plain(batch[f"has_{task}"]) for task in self.tasks}
         return _plain(image).to(device, non_blocking=non_blocking), targets
+
+
+class PrepareTargetsBatch(PrepareMultiTaskBatch):
+    """The same for a network that chooses what it learns from by the targets, as detectors do.
+
+    MONAI's engines hand the third and fourth part on, so that they call ``network(image, target=targets)``.
+    """
+
+    def __call__(  # type: ignore[override]
+        self, batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **_: Any
+    ) -> tuple[Tensor, dict[str, Tensor], tuple, dict[str, Any]]:
+        """Prepare.
+
+        Args:
+            batch: As in :class:`PrepareMultiTaskBatch`.
+            device: Where tensors go.
+            non_blocking: Whether the copy may be asynchronous.
+
+        Returns:
+            The image, the targets, no further arguments, and the targets again by the name ``target``.
+
+        Raises:
+            RunError: If a pixel is not finite.
+        """
+        image, targets = super().__call__(batch, device, non_blocking)
+        return image, targets, (), {"target": targets}
 
 
 def _plain(value: Tensor) -> Tensor:

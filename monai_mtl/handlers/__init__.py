@@ -1,9 +1,11 @@
 """What a config names as handler."""
 
 from .checkpoint import SaveBest
+from .detections import DetectionCount
 from .evaluation_report import EvaluationReport
 from .guards import FiniteGradients
 from .lesion_class_report import LesionClassReport
+from .phases import ClipGradients, TrainingPhases
 from .prediction_writer import PredictionWriter
 from .progress import TrainingProgress, ValidationSummary
 from .region_report import RegionReport
@@ -15,6 +17,8 @@ from .training_state import ImageStatistics, LossEpoch
 from .weights_loader import StrictCheckpointLoader, WeightsLoader
 
 __all__ = [
+    "ClipGradients",
+    "DetectionCount",
     "EvaluationReport",
     "FiniteGradients",
     "ImageStatistics",
@@ -28,6 +32,7 @@ __all__ = [
     "SaveLast",
     "StrictCheckpointLoader",
     "TrainingLog",
+    "TrainingPhases",
     "TrainingProgress",
     "ValidationSummary",
     "WeightsLoader",

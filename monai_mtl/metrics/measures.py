@@ -17,6 +17,7 @@ from . import image_measures as images
 from . import lesion_class_measures as lesion_classes
 from . import lesion_measures as lesions
 from .image_measures import BINS
+from .isic_measures import ISIC
 from .lesion_measures import FROC_POINTS
 from .measure import Measure
 
@@ -162,6 +163,7 @@ MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
     "breasts": BREASTS,
     "hds_paper": HDS_PAPER,
     "acsnet_paper": ACSNET_PAPER,
+    "isic": ISIC,
     "ynet_paper": YNET_PAPER,
     "fcn_paper": FCN_PAPER,
 }

@@ -25,6 +25,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "hds_paper": PAPER_ORDER,
     "acsnet_paper": ACSNET_ORDER,
     "ynet_paper": YNET_ORDER,
+    "isic": tuple(MEASURE_SETS["isic"]),
     "clean": CLEAN_ORDER,
     "clean_classes": CLASSES_ORDER,
     "breasts": ("auc_image", "auc_breast"),

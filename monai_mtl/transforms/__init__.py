@@ -1,6 +1,7 @@
 """MONAI dictionary transforms of our own; everything else is MONAI's."""
 
 from .balanced_crop import RandBalancedCropd
+from .box_result import BoxResultd
 from .breast_crop import BreastForeground
 from .explanation import ExplanationMapd
 from .intensity import NormalizeForegroundd, ScaleTo8Bitd
@@ -22,6 +23,7 @@ from .verify_sha256 import VerifySHA256d
 from .viewer_space import ViewerSpaced
 
 __all__ = [
+    "BoxResultd",
     "BreastForeground",
     "ClassFromMaskd",
     "ClassFromProbabilityd",

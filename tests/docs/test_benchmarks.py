@@ -35,6 +35,7 @@ def test_every_measurement_is_of_something_that_exists_and_says_where():
         "loading",
         "hds_preprocessing",
         "deform_conv",
+        "lesion_rcnn",
         *(bundle.name for bundle in find_bundles(ROOT)),
     }
     for entry in content.values():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_mtl.engines import PrepareMultiTaskBatch
+from monai_mtl.engines import PrepareMultiTaskBatch, PrepareTargetsBatch
 from monai_mtl.errors import RunError
 
 
@@ -40,3 +40,12 @@ def test_a_pixel_that_is_not_finite_stops_with_the_name_of_the_case(value):
     with pytest.raises(RunError, match="non-finite") as raised:
         PrepareMultiTaskBatch(["seg", "cls"])(spoilt, "cpu")
     assert raised.value.where == ["b"]
+
+
+def test_a_network_that_asks_for_targets_gets_them_by_name():
+    image, targets, others, named = PrepareTargetsBatch(["seg", "cls"])(batch(), "cpu")
+    assert image.shape == (2, 1, 4, 4)
+    assert others == ()
+    assert set(named) == {"target"}
+    assert named["target"] is targets
+    assert set(targets) == {"seg", "has_seg", "cls", "has_cls"}

@@ -141,6 +141,26 @@ def test_pictures_show_the_image_as_it_was_read(tmp_path, monkeypatch, caplog, k
     assert caplog.text.count("not finite") == (option == "non_finite")  # told once
 
 
+def test_a_photo_in_colour_is_shown_in_grey(tmp_path):
+    photo = np.zeros((30, 50, 3), np.uint8)
+    photo[:, :25, 0], photo[:, 25:] = 240, 160
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    load = LoadImaged("image", MedicalReader, color="rgb", ensure_channel_first=True)
+    image = load({"image": str(tmp_path / "a.png")})["image"]
+    output = {"pred": torch.zeros(50, 30), "probability": torch.zeros(1, 50, 30), "result": RESULT}
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    case = {"image": image, "case_id": "a"}
+    dataset = TolerantDataset([case], dict)
+    writer = PredictionWriter(tmp_path / "out", dataset, tmp_path / "w.pt", "any", "0.1.0")
+    engine = SimpleNamespace(state=State(batch=[case], output=[output], device="cpu"))
+    writer._start(engine)
+    writer._write(engine)
+    assert dataset.faults == {}
+    overlay = np.asarray(Image.open(tmp_path / "out" / "a_overlay.png"))[-200]
+    assert overlay[200, 0] == 0  # 240 / 3 is the darkest
+    assert overlay[600, 0] == 255
+
+
 @pytest.mark.parametrize("key", ["probability", "cls"])
 def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
     output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "cls": torch.tensor([0.5, 0.5])}

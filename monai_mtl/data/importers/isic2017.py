@@ -26,14 +26,26 @@ def matches(folder: Path) -> bool:
     return (folder / "ISIC-2017_Training_Data").is_dir() or has_columns(folder / "labels.csv", FLAT)
 
 
-def read(folder: Path) -> dict[str, list[dict]]:
+def read(folder: Path, *, malignancy: bool = False) -> dict[str, list[dict]]:
     """Cases by the challenge's own split; a part that is not on disk is empty. All in training where flattened.
 
     ``label_cls`` is melanoma, seborrheic_keratosis or, where the table says neither, nevus.
 
+    Args:
+        folder: Folder of the data set.
+        malignancy: Whether it is malignant (melanoma) or benign (both others) instead; ``diagnosis`` then says which.
+
     Raises:
         DataError: If tables, columns or images are missing, or disagree.
     """
+    sections = _read(folder)
+    for case in (case for cases in sections.values() for case in cases if malignancy):
+        case["diagnosis"] = case["label_cls"]
+        case["label_cls"] = "malignant" if case["diagnosis"] == "melanoma" else "benign"
+    return sections
+
+
+def _read(folder: Path) -> dict[str, list[dict]]:
     if not has_columns(folder / "labels.csv", FLAT):
         return {section: _part(folder, names) for section, names in PARTS.items()}
     cases = []

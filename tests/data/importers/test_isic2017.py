@@ -70,6 +70,14 @@ def test_the_flattened_shape_is_read(tmp_path):
     assert isic2017.read(flat_tree(tmp_path)) == {"training": [case], "validation": [], "test": []}
 
 
+def test_the_diagnosis_becomes_benign_or_malignant_where_asked(tmp_path):
+    part(tmp_path, "Training", "plain", "ISIC_0000000,0.0,0.0", "ISIC_0000001,1.0,0.0", "ISIC_0000002,0.0,1.0")
+    found = isic2017.read(tmp_path, malignancy=True)["training"]
+    assert [(case["label_cls"], case["diagnosis"]) for case in found] == [
+        ("benign", "nevus"), ("malignant", "melanoma"), ("benign", "seborrheic_keratosis"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
