@@ -18,7 +18,7 @@ def main(bundle: Path, file: Path) -> None:
     parser = open_bundle(bundle, ["inference.json"], {})
     torch.manual_seed(1)
     network = component(parser, "network_def")
-    torch.save({"model": network.state_dict(), "settings": component(parser, "handlers")[0].settings}, file)
+    torch.save({"model": network.state_dict(), "settings": component(parser, "handlers#0#settings")}, file)
 
 
 if __name__ == "__main__":
