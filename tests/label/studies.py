@@ -20,8 +20,8 @@ __all__ = ["BUNDLES", "SPACING", "Sample", "broken_files", "real_mammograms", "w
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = {"hds_inbreast": "MG", "acsnet_busi": "US", "ynet_biopsy": ""}
-"""And the modality of their DICOM files; the one without is asked for pictures only. ``fcn_ddsm`` is not among them yet:
-it answers, but its training is refused, see docs/how-to/monai-label.md."""
+"""And the modality of their DICOM files; the one without is asked for pictures only. ``fcn_ddsm`` is not among them
+yet: it answers, but its training is refused, see docs/how-to/monai-label.md."""
 MASKS = {"fcn_ddsm": 2}
 """Value of a lesion where the masks of the sample data have others than the model: all of theirs are malignant."""
 SPACING = (0.14, 0.07)
