@@ -25,8 +25,7 @@ from space import check_space
 from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_studies
 
 LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
-LABELS["fcn_ddsm"] = {"benign mass": 1, "malignant mass": 2}
-CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis.", "fcn_ddsm": "c_net."}
+CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis."}
 """Where a mask tells no class, names of what only a class teaches begin so."""
 
 
