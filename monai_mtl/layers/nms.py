@@ -83,7 +83,7 @@ class _TracedNode(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, _boxes: Tensor, _scores: Tensor, zeros: Tensor, _threshold: float, _most: int) -> Tensor:
-        """All of them: the tracer goes on with the shape and forgets the values."""
+        """All of them, ``(B, N)`` as ``zeros``: the tracer goes on with the shape and forgets the values."""
         return torch.ones_like(zeros)
 
     @staticmethod
@@ -91,6 +91,7 @@ class _TracedNode(torch.autograd.Function):
         """The node's answer is a list of image, class and box; the rest makes a table of it."""
 
         def constant(value: Any) -> Any:
+            """A node that holds a number or a list of them."""
             return graph.op("Constant", value_t=torch.tensor(value))
 
         least = constant([0.5])  # a box that does not exist has a score of 0

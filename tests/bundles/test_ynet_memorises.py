@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
 from monai.data import Dataset, list_data_collate
 
 from monai_mtl.metrics.class_measures import mean_iou
 from monai_mtl.metrics.class_scores import confusion_table
 
-from ..conftest import ROOT
+from .memorising import learn, training_of
 
 STEPS, SIZE = 120, [128, 128]
 """Full batch, one tile of each image and no augmentation, a quarter of the width, 20 times the paper's rate."""
@@ -18,19 +17,14 @@ STEPS, SIZE = 120, [128, 128]
 
 @pytest.mark.slow
 def test_eight_images_are_memorised():
-    config = ROOT / "bundles" / "ynet_biopsy" / "configs" / "train.json"
     overrides = {
         "image_size": SIZE,
         "network_def#width": 32,
         "learning_rate": 0.02,
-        "bundle_root": str(config.parents[1]),
     }
-    workflow = ConfigWorkflow(config_file=str(config), workflow_type="train", **overrides)
-    workflow.initialize()
-    parser = workflow.parser
-    network, loss, optimizer, prepare, cases, tile = (
-        parser.get_parsed_content(key)
-        for key in ("network", "loss", "optimizer", "train#prepare_batch", "datalist", "train#preprocessing")
+    parser = training_of("ynet_biopsy", **overrides)
+    prepare, cases, tile = (
+        parser.get_parsed_content(key) for key in ("train#prepare_batch", "datalist", "train#preprocessing")
     )
     chosen = [case for grade in range(6) for case in cases["training"] if case["label_cls"] == grade]
     chosen = chosen[::2] + chosen[1:4:2]
@@ -38,13 +32,7 @@ def test_eight_images_are_memorised():
     image, target = prepare(list_data_collate(list(Dataset(chosen, tile))), torch.device("cpu"))
     assert image.shape == (8, 3, *SIZE)
     assert sorted(set(target["cls"].tolist())) == list(range(6))
-    network.train()
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        loss(network(image), target).backward()
-        optimizer.step()
-    with torch.inference_mode():
-        out = network.eval()(image)
+    out = learn(parser, image, target, STEPS, scheduled=False)
     guess, truth = out["seg"].argmax(1).numpy(), target["seg"][:, 0].numpy()
     scores = [mean_iou(confusion_table(t, g, 2)) for t, g in zip(truth, guess, strict=True)]
     assert min(scores) > 0.8, scores

@@ -20,17 +20,7 @@ from monai_mtl.bundle.audit.archives import tar_faults
 
 from ...conftest import ROOT
 from ...every_bundle import every_bundle
-from .attacks import ATTACKS, config, harmless
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    return harmless(tmp_path_factory.mktemp("audit") / "bundle")
-
-
-@pytest.fixture
-def bundle(template, tmp_path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "bundle"))
+from .attacks import ATTACKS, config
 
 
 def test_the_harmless_bundle_has_no_findings(template):

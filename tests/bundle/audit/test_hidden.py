@@ -17,7 +17,7 @@ from PIL import Image
 
 from monai_mtl.bundle.audit import audit
 
-from .attacks import LOGGING, Payload, config, harmless, logging_conf, metadata, run, saved, text
+from .attacks import LOGGING, Payload, config, logging_conf, metadata, run, saved, text
 from .hidden import HIDDEN, LISTED, archive, field, onnx, safetensors, tensor
 
 CAUSES: dict[str, tuple[str, ...]] = {
@@ -161,16 +161,6 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "programs may read it differently": ("network of another encoding",),
 }
 """By the reason that a finding gives, what is found for it."""
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    return harmless(tmp_path_factory.mktemp("audit") / "bundle")
-
-
-@pytest.fixture
-def bundle(template, tmp_path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "bundle"))
 
 
 def test_each_has_a_reason():
