@@ -18,6 +18,18 @@ SMALL_RUNS: dict[str, dict[str, Any]] = {
         "network_def#bottom_width": 8,
         "network_def#cls_max_width": 8,
     },
+    "skin_lesion_isic2017": {
+        "image_size": [128, 128],
+        "network_def#encoder_depth": 18,
+        "network_def#width": 4,
+        "network_def#pyramid_channels": 8,
+        "network_def#hidden": 16,
+        "network_def#anchor_sizes": [16, 32, 64, 128, 256],
+        "network_def#proposals": [300, 60, 40],
+        "network_def#samples": [10000, 300],  # all, so that chance plays no part
+        "min_confidence": 0.0,  # an untrained network is sure of nothing
+        "phases": [{"epochs": 1}],  # all at once
+    },
     "ynet_biopsy": {
         "image_size": [64, 64],
         "zoomed_size": [96, 96],
