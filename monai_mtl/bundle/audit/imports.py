@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from .finding import Report
 from .names import Names
 from .rules import GLOBALS, why_dangerous
 from .syntax import imported
@@ -48,12 +49,12 @@ class Imports:
             for length in range(1, len(parts) + 1):
                 self.modules.setdefault("::".join(parts[:length]), set()).add(module)
 
-    def check(self, text: str, report: Callable[[str, str, str], None]) -> bool:
+    def check(self, text: str, report: Report) -> bool:
         """Report what an import may not.
 
         Args:
             text: Of an expression, behind the ``$``.
-            report: Takes the kind, what and why of a finding.
+            report: Takes findings.
 
         Returns:
             Whether this settles the expression: it is an import, or no Python.
