@@ -47,7 +47,7 @@ def bench_lesion_rcnn(rounds: int) -> dict[str, Any]:
         (net.rpn, "anchors"),
         (net.rpn, "propose"),
         (lesion_rcnn, "pyramid_roi_align"),
-        (lesion_rcnn, "paste_masks"),
+        (lesion_rcnn, "paste_union"),
     ):
         setattr(place, name, _timed(getattr(place, name), inside))
     ways: dict[str, Callable[..., Any]] = {"backbone and pyramid": net.pyramid, "whole": net}

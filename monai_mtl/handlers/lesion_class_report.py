@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from monai.config import PathLike
 from PIL import Image
 
 from ..metrics import CaseScores, CaseTable
 from ..metrics.lesion_class_measures import class_dice, class_pixels, dice_by_class
-from .evaluation_report import EvaluationReport
+from .mask_class_report import MaskClassReport
 
 __all__ = ["LesionClassReport"]
 
 
-class LesionClassReport(EvaluationReport):
+class LesionClassReport(MaskClassReport):
     """The files of :class:`EvaluationReport`, and the Dice of each class of lesions.
 
     Lesions are found, drawn and counted whatever their class. ``cases.csv`` has a column ``dice <class>`` more,
     ``metrics.json`` the means as ``dice``, over the images that hold the class.
 
-    Args:
-        output_dir: As there, and so are all others.
-        classes: As there.
-        title: As there.
-        seg_classes: Names of the mask's classes, index 0 first.
-        **options: As there.
-
-    Raises:
-        ValueError: As there.
+    Its arguments are those of :class:`MaskClassReport`.
     """
-
-    def __init__(
-        self, output_dir: PathLike, classes: Sequence[str], title: str, seg_classes: Sequence[str], **options: Any
-    ) -> None:
-        super().__init__(output_dir, classes, title, **options)
-        self.seg_classes = list(seg_classes)
 
     def _examine(self, name: str, output: dict[str, Any]) -> tuple[dict[str, Any], CaseScores, Image.Image]:
         mask = torch.as_tensor(output["pred"]).cpu()
@@ -55,9 +39,6 @@ class LesionClassReport(EvaluationReport):
         for one, value in zip(self.seg_classes[1:], values.tolist(), strict=True):
             row[f"dice {one}"] = "" if math.isnan(value) else round(value, 4)
         return row, scores, picture
-
-    def _words(self) -> dict[str, Any]:
-        return {"seg_classes": self.seg_classes}
 
     def _more(self, table: CaseTable) -> dict[str, Any]:
         found = dice_by_class(table)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from monai.config import PathLike
 from PIL import Image
 
 from ..errors import RunError
@@ -16,36 +14,22 @@ from ..metrics import CLEAN_CLASSES, CaseScores, CaseTable, score_classes
 from ..metrics.class_measures import class_iou, mean_iou, pixel_accuracy
 from ..outputs.overlay import contact_sheet
 from ..outputs.tissue_overlay import draw_region, tissue_colours
-from .evaluation_report import EvaluationReport
+from .mask_class_report import MaskClassReport
 
 __all__ = ["RegionReport"]
 
 
-class RegionReport(EvaluationReport):
+class RegionReport(MaskClassReport):
     """The files of :class:`EvaluationReport`, where a pixel and an image have one of several classes.
 
     Reads ``image``, ``pred``, ``seg_target`` and ``seg_annotated`` of each case and, unless the network was trained
     for tissue alone, ``cls`` (probabilities), ``cls_target``, ``cls_annotated`` and ``discriminative``.
     ``metrics.json`` also holds ``iou``, by tissue, ``null`` for one that no annotated case shows.
 
-    Args:
-        output_dir: As there, and so are all others.
-        classes: As there.
-        title: As there.
-        seg_classes: Names of the tissues, index 0 first.
-        **options: As there.
-
-    Raises:
-        ValueError: As there.
+    Its arguments are those of :class:`MaskClassReport`; the classes of the mask are tissues.
     """
 
     clean = CLEAN_CLASSES
-
-    def __init__(
-        self, output_dir: PathLike, classes: Sequence[str], title: str, seg_classes: Sequence[str], **options: Any
-    ) -> None:
-        super().__init__(output_dir, classes, title, **options)
-        self.seg_classes = list(seg_classes)
 
     def _examine(self, name: str, output: dict[str, Any]) -> tuple[dict[str, Any], CaseScores, Image.Image]:
         image, mask = (torch.as_tensor(output[key]).cpu().numpy() for key in ("image", "pred"))
@@ -81,9 +65,6 @@ class RegionReport(EvaluationReport):
     def _sheet(self) -> Image.Image:
         legend = list(zip(self.seg_classes, tissue_colours(len(self.seg_classes)), strict=True))
         return contact_sheet(self._pictures, self.title, columns=1 if len(self._pictures) < 4 else 2, legend=legend)
-
-    def _words(self) -> dict[str, Any]:
-        return {"seg_classes": self.seg_classes}
 
     def _more(self, table: CaseTable) -> dict[str, Any]:
         known = [one for one in table.confusion if len(one)]

@@ -1,12 +1,12 @@
 """Masks of boxes brought to the grid of the image.
 
-Shapes: B batch, M rows and columns of a box's mask, H W pixels.
+Shapes: B batch, N boxes of an image, M rows and columns of a box's mask, H W pixels.
 """
 
 import torch
 from torch import Tensor
 
-__all__ = ["paste_masks"]
+__all__ = ["paste_masks", "paste_union"]
 
 
 def _shares(start: Tensor, end: Tensor, size: int, bins: int) -> Tensor:
@@ -41,3 +41,26 @@ def paste_masks(logits: Tensor, boxes: Tensor, height: int, width: int) -> Tenso
     odds = torch.exp(logits.clamp(-20, 20))
     lesion, other = rows @ (odds / (1 + odds)) @ columns, rows @ (1 / (1 + odds)) @ columns
     return torch.log(lesion + 1e-4) - torch.log(other + outside.clamp(min=0) + 1e-4)
+
+
+def paste_union(logits: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
+    """Stretch the masks of an image's boxes over them; each pixel has the largest of what is pasted there.
+
+    Args:
+        logits: ``(B, N, M, M)``.
+        boxes: ``(B, N, 4)`` in pixels; an empty one shows nothing.
+        height: H.
+        width: W.
+
+    Returns:
+        Logits ``(B, 1, H, W)``, as of :func:`paste_masks`.
+    """
+    parts: list[Tensor] = []
+    # Few at a time: each is as large as the image.
+    for start in range(0, boxes.shape[1], 8):
+        some, where = logits[:, start : start + 8], boxes[:, start : start + 8]
+        pasted = paste_masks(some.flatten(0, 1), where.reshape(-1, 4), height, width)
+        parts.append(pasted.view(boxes.shape[0], -1, height, width).amax(dim=1, keepdim=True))
+        if len(parts) > 1:
+            parts = [torch.maximum(parts[0], parts[1])]
+    return parts[0]

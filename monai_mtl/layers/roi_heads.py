@@ -2,7 +2,7 @@
 
 He et al. 2017, Mask R-CNN, https://arxiv.org/abs/1703.06870.
 
-Shapes: R boxes, C channels, K classes without the background.
+Shapes: B batch, N boxes of an image, C channels, K classes without the background.
 """
 
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class BoxHead(nn.Module):
         nn.init.zeros_(self.bbox_pred.bias)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps ``(R, C, 7, 7)`` to logits ``(R, 1 + K)`` and coded boxes ``(R, 1 + K, 4)``."""
+        """Maps ``(B * N, C, 7, 7)`` to logits ``(B * N, 1 + K)`` and coded boxes ``(B * N, 1 + K, 4)``."""
         hidden = F.relu(self.fc7(F.relu(self.fc6(features.flatten(1)))))
         logits = self.cls_score(hidden)
         return logits, self.bbox_pred(hidden).view(-1, logits.shape[1], 4)

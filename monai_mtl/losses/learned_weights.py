@@ -7,7 +7,6 @@ https://arxiv.org/abs/1805.06334, which ACSNet uses.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -71,7 +70,9 @@ class LearnedWeightsLoss(MultiTaskLoss):
         if not (distributed.is_available() and distributed.is_initialized()):
             return super().forward(prediction, target)
         # All in one tensor, which every batch reaches: processes wait for each other once, whatever is annotated.
-        together: Tensor = _MeanGradient.apply(torch.stack(list(self.spreads.values())))
+        together = torch.stack(list(self.spreads.values()))
+        if together.requires_grad:
+            together.register_hook(_mean_of_processes)
         self._shared = dict(zip(self.spreads, together.unbind(), strict=True))
         try:
             return super().forward(prediction, target) + 0.0 * together.sum()
@@ -79,17 +80,8 @@ class LearnedWeightsLoss(MultiTaskLoss):
             self._shared = {}
 
 
-class _MeanGradient(torch.autograd.Function):
-    """The same values; the gradient is the mean of those of all processes."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        """``value`` ``(T,)``, one number a task."""
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Mean over the processes of ``gradient`` ``(T,)``."""
-        mean = gradient / distributed.get_world_size()
-        distributed.all_reduce(mean)
-        return mean
+def _mean_of_processes(gradient: Tensor) -> Tensor:
+    """Mean over the processes of a gradient, one number a task."""
+    mean = gradient / distributed.get_world_size()
+    distributed.all_reduce(mean)
+    return mean

@@ -21,16 +21,17 @@ from monai.config import PathLike
 from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 from torch import Tensor, nn
 
-from ..layers.box_targets import BACKGROUND, IGNORED, OBJECT, UNJUDGED, UNKNOWN_OBJECT, assign_boxes, draw_boxes
-from ..layers.boxes import clip_boxes, decode_boxes, encode_boxes, mask_boxes
+from ..layers.box_targets import OBJECT
+from ..layers.boxes import clip_boxes
+from ..layers.detections import class_answer, decode_ranked, rank_boxes, separate_boxes
 from ..layers.detector_weights import convert_detector_weights
 from ..layers.encoder_weights import LocalEncoderWeights, read_weights
 from ..layers.frozen_norm import freeze_batch_norm
-from ..layers.nms import keep_best_boxes
-from ..layers.paste_masks import paste_masks
+from ..layers.lesion_targets import LesionTargets
+from ..layers.paste_masks import paste_union
 from ..layers.region_proposals import RegionProposals
 from ..layers.resnet_encoder import resnet_encoder
-from ..layers.roi_align import pyramid_roi_align, roi_align
+from ..layers.roi_align import pyramid_roi_align
 from ..layers.roi_heads import BoxHead, mask_head
 
 __all__ = ["LesionRCNN"]
@@ -221,28 +222,17 @@ class LesionRCNN(LocalEncoderWeights):
         logits, deltas, anchors = self.rpn(pyramid)
         boxes, exists = self.rpn.propose(logits, deltas, anchors, (height, width), self.before, self.after, 0.7)
         class_logits, codes = self._judge(pyramid, boxes)
-        probability = class_logits.softmax(dim=2)[:, :, 1:] * exists.unsqueeze(2)
-        score, lesion_class = probability.max(dim=2)
-        # Of equal scores, the first proposal comes first.
-        if self.union:
-            score, index = _sort(score)
-        else:
-            score, index = torch.max(score, dim=1, keepdim=True)
-        lesion_class = lesion_class.gather(1, index)
+        score, index, lesion_class = rank_boxes(class_logits, exists, self.union)
         found = score >= self.min_confidence
-        place = index * codes.shape[2] + lesion_class + 1
-        codes = codes.flatten(1, 2).gather(1, place.unsqueeze(2).expand(-1, -1, 4))
-        boxes = decode_boxes(codes, boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)), self.box_scale)
+        boxes = decode_ranked(codes, boxes, index, lesion_class, self.box_scale)
         boxes = clip_boxes(boxes, height, width) * found.unsqueeze(2)
         shown_boxes, shown_class = boxes, lesion_class
         if self.union:
-            shown_boxes, shown_class = self._apart(boxes, lesion_class, found)
-        best = class_logits.gather(1, index[:, :1].unsqueeze(2).expand(-1, -1, class_logits.shape[2]))[:, 0, 1:]
-        # Logits so far apart that their softmax is 0 and 1 exactly.
-        nothing = torch.where(torch.arange(best.shape[1], device=best.device) == 0, 100.0, -100.0)
+            most = min(self.max_detections, self.after)
+            shown_boxes, shown_class = separate_boxes(boxes, lesion_class, found, most)
         return {
             "seg": self._masks(pyramid, shown_boxes, shown_class, height, width),
-            "cls": torch.where(found[:, :1], best, nothing),
+            "cls": class_answer(class_logits, index, found),
             "det": torch.cat([boxes[:, 0], score[:, :1] * found[:, :1]], dim=1),
         }
 
@@ -258,14 +248,6 @@ class LesionRCNN(LocalEncoderWeights):
         """Logits ``(R, 1 + K, M, M)`` of boxes ``(R, 4)`` of images ``(R,)``."""
         return self.mask_head(pyramid_roi_align(pyramid[:4], boxes, image, self.mask_bins, 2, self.half_pixel))
 
-    def _apart(self, boxes: Tensor, lesion_class: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of the detections ``(B, N)``, best first, that no better one of the same class overlaps much."""
-        # Classes are moved so far from each other that they cannot overlap.
-        far = boxes + (lesion_class * 2.0 * boxes.max()).unsqueeze(2)
-        index, exists = keep_best_boxes(far, found, 0.3, min(self.max_detections, self.after))
-        boxes = boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4)) * exists.unsqueeze(2)
-        return boxes, lesion_class.gather(1, index)
-
     def _masks(self, pyramid: list[Tensor], boxes: Tensor, lesion_class: Tensor, height: int, width: int) -> Tensor:
         """Largest mask logits ``(B, 1, H, W)`` of the boxes ``(B, N, 4)``; an empty one shows nothing."""
         batch, number = lesion_class.shape[0], lesion_class.shape[1]
@@ -273,16 +255,7 @@ class LesionRCNN(LocalEncoderWeights):
         logits = self._mask_logits(pyramid, boxes.view(-1, 4), image)
         classes = torch.arange(logits.shape[1], device=boxes.device)
         logits = (logits * (classes == lesion_class.view(-1, 1) + 1).unsqueeze(2).unsqueeze(3)).sum(dim=1)
-        logits = logits.view(batch, number, logits.shape[1], logits.shape[2])
-        parts: list[Tensor] = []
-        # Few at a time: each is as large as the image.
-        for start in range(0, number, 8):
-            some, where = logits[:, start : start + 8], boxes[:, start : start + 8]
-            pasted = paste_masks(some.flatten(0, 1), where.reshape(-1, 4), height, width)
-            parts.append(pasted.view(batch, -1, height, width).amax(dim=1, keepdim=True))
-            if len(parts) > 1:
-                parts = [torch.maximum(parts[0], parts[1])]
-        return parts[0]
+        return paste_union(logits.view(batch, number, logits.shape[1], logits.shape[2]), boxes, height, width)
 
     @torch.jit.unused
     def training_outputs(self, image: Tensor, pyramid: list[Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -295,59 +268,32 @@ class LesionRCNN(LocalEncoderWeights):
             ``lesion_labels`` ``(n,)``, ``box_deltas`` ``(n, K, 4)`` and ``box_delta_targets`` ``(n, 4)``,
             ``mask_logits`` ``(n, K, 2 * mask_bins, 2 * mask_bins)`` and ``mask_targets``, the same without K.
         """
-        has_seg = target["has_seg"].to(image.device, torch.bool).unsqueeze(1)
-        has_cls = target["has_cls"].to(image.device, torch.bool).unsqueeze(1)
-        true, lesion = mask_boxes(target["seg"])
-        true, lesion = true.unsqueeze(1), lesion.unsqueeze(1) & has_seg
+        truth = LesionTargets(target, image.device, self.generator)
         logits, deltas, anchors = self.rpn(pyramid)
-        labels = assign_boxes(anchors, true, lesion, 0.7, 0.3, best_counts=True)[0].masked_fill(~has_seg, IGNORED)
-        index, labels = draw_boxes(labels, self._noise(labels), self.anchor_samples, self.anchor_samples // 2)
+        index, labels = truth.draw_anchors(anchors, self.anchor_samples)
         on = labels == OBJECT
         out = {
             "rpn_logits": logits.gather(1, index),
             "rpn_labels": labels,
             "rpn_deltas": deltas.gather(1, index.unsqueeze(2).expand(-1, -1, 4))[on],
-            "rpn_delta_targets": encode_boxes(true.expand(-1, on.shape[1], -1)[on], anchors[index[on]], self.rpn.scale),
+            "rpn_delta_targets": truth.deltas(on.nonzero()[:, 0], anchors[index[on]], self.rpn.scale),
         }
 
         size = (image.shape[2], image.shape[3])
         boxes, exists = self.rpn.propose(logits, deltas, anchors, size, self.before, self.after_training, 0.7)
-        boxes, exists = torch.cat([boxes, true], dim=1), torch.cat([exists, lesion], dim=1)
-        labels = assign_boxes(boxes, true, lesion, 0.5, 0.5)[0].masked_fill(~exists, IGNORED)
-        best_first = 1 - torch.arange(labels.shape[1], device=image.device) / labels.shape[1]
-        noise = torch.where(has_seg, self._noise(labels), best_first)
-        index, labels = draw_boxes(labels, noise, self.box_samples, self.box_samples // 3)
-        boxes = boxes.gather(1, index.unsqueeze(2).expand(-1, -1, 4))
-        on = labels == OBJECT
-        labels = torch.where(on, torch.where(has_cls, 1 + target["cls"].unsqueeze(1), UNKNOWN_OBJECT), labels)
+        boxes, labels, on = truth.draw_proposals(boxes, exists, self.box_samples)
         class_logits, codes = self._judge(pyramid, boxes)
-        out["roi_logits"] = class_logits
-        out["roi_labels"] = labels.masked_fill(~has_seg & (labels == BACKGROUND), UNJUDGED)
+        out["roi_logits"], out["roi_labels"] = class_logits, labels
 
         which, place = on.nonzero()[:, 0], boxes[on]
         out["lesion_labels"], out["box_deltas"] = labels[on], codes[on][:, 1:]
-        out["box_delta_targets"] = encode_boxes(true[which, 0], place, self.box_scale)
+        out["box_delta_targets"] = truth.deltas(which, place, self.box_scale)
         bins = 2 * self.mask_bins
         out["mask_logits"] = place.new_zeros(0, codes.shape[2] - 1, bins, bins)
         if len(place):
             out["mask_logits"] = self._mask_logits(pyramid, place, which)[:, 1:]
-        lesions = (target["seg"] != 0).float()
-        rows = torch.cat([which.unsqueeze(1).to(place.dtype), place], dim=1)
-        out["mask_targets"] = (roi_align(lesions, rows, (bins, bins), aligned=True)[:, 0] >= 0.5).float()
+        out["mask_targets"] = truth.masks(which, place, bins)
         return out
-
-    def _noise(self, like: Tensor) -> Tensor:
-        """The same for every image, so that what is drawn of one does not depend on its place in the batch."""
-        return torch.rand(like.shape[1], device=like.device, generator=self.generator).expand_as(like)
-
-
-def _sort(score: Tensor) -> tuple[Tensor, Tensor]:
-    """Values ``(B, N)`` and their indices, the largest first, of equal ones the first."""
-    if not torch.jit.is_scripting():  # noqa: SIM102  (scripting compiles a joint condition as a whole)
-        # An exported one is stable as it is.
-        if torch.onnx.is_in_onnx_export():
-            return torch.topk(score, score.shape[1], dim=1)
-    return torch.sort(score, dim=1, descending=True, stable=True)
 
 
 def _check(holds: bool, expected: str) -> None:

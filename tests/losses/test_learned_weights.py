@@ -161,3 +161,11 @@ def test_where_processes_share_it_the_numbers_are_the_same_and_every_weight_has_
     for task, spread in shared.spreads.items():
         wanted = alone.spreads[task].grad
         torch.testing.assert_close(spread.grad, torch.zeros(()) if wanted is None else wanted)
+
+
+def test_where_processes_share_it_validation_has_the_same_numbers():
+    prediction, target = random_batch()
+    expected = make_loss()(prediction, target)
+    with process_group(), torch.no_grad():
+        total = make_loss()(prediction, target)
+    torch.testing.assert_close(total, expected.detach())

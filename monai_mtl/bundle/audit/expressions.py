@@ -1,24 +1,15 @@
-"""``$`` expressions, read with ``ast`` and never run."""
+"""``$`` expressions, read with ``ast`` and never run: each node by its kind."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Mapping
 
-from .names import Guard, Names
-from .rules import ENVIRONMENT, GLOBALS, NETWORK, SAFE_VALUES, SWITCHES, why_dangerous
-from .syntax import (
-    MODULE,
-    REFERENCE,
-    REFERENCES,
-    fills_memory,
-    identifiers,
-    is_folder,
-    joined_text,
-    reference_of,
-    shown,
-)
+from .dotted_names import DottedNames
+from .finding import Report
+from .names import Names
+from .rules import ENVIRONMENT
+from .syntax import REFERENCE, REFERENCES, fills_memory, identifiers, is_folder, joined_text, reference_of, shown
 from .texts import hidden, path_fault
 
 __all__ = ["Expression"]
@@ -28,9 +19,6 @@ PLAIN = (
     *(ast.Set, ast.Dict, ast.Slice, ast.Starred, ast.JoinedStr, ast.FormattedValue, ast.keyword),
 )
 """Nodes that do nothing but hold others."""
-
-Report = Callable[[str, str, str], None]
-"""Takes the kind, what and why of a finding."""
 
 
 class Expression:
@@ -48,14 +36,14 @@ class Expression:
     def __init__(
         self,
         names: Names,
-        aliases: dict[str, set[str]],
+        aliases: Mapping[str, set[str]],
         in_scripts: Callable[[str], str | None],
         modules: Mapping[str, set[str]],
         literal: Callable[[str, object, bool], None],
         report: Report,
     ) -> None:
-        self.names, self.aliases, self.in_scripts, self.modules = names, aliases, in_scripts, modules
-        self.literal, self.report = literal, report
+        self.dotted = DottedNames(names, aliases, in_scripts, report)
+        self.modules, self.literal, self.report = modules, literal, report
 
     def check(self, text: str) -> None:
         """Report all that is wrong.
@@ -147,7 +135,7 @@ class Expression:
             if reference in self.modules:
                 self.report("command", shown(node), "a module handed on, of which anything may be used")
             return
-        if "os.environ" in self._paths(node.value, local):
+        if "os.environ" in self.dotted.meanings(node.value, local):
             key = node.slice.value if isinstance(node.slice, ast.Constant) else None
             if key not in ENVIRONMENT:
                 self.report("file", shown(node), "it reads the environment, where secrets may stand")
@@ -156,74 +144,23 @@ class Expression:
         self._visit(node.slice, local)
 
     def _name(self, node: ast.Name | ast.Attribute, local: frozenset[str], call: ast.Call | None) -> None:
-        paths = self._paths(node, local)
+        paths = self.dotted.meanings(node, local)
         if not paths:
             if isinstance(node, ast.Attribute):
-                self._member(node, node.attr)
+                self.dotted.member(node, node.attr)
                 self._visit(node.value, local)
             return
         for path in sorted(paths):
-            self._path(node, path, call)
-
-    def _path(self, node: ast.AST, path: str, call: ast.Call | None) -> None:
-        """A name of a module, or of something in it, and what follows."""
-        parts, known = path.split("."), None
-        for length in range(len(parts), 0, -1):
-            name = ".".join(parts[:length])
-            if parts[0] == "scripts":
-                known = self.in_scripts(name) if length > 1 or len(parts) == 1 else None
-                if known is None:
-                    continue
-                if known == MODULE and length == len(parts):
-                    self.report("command", path, "a module handed on, of which anything may be used")
-                name = known or name
-            if (
-                known not in ("", MODULE)
-                and name not in self.names.allowed
-                and not ("." in name and self.names.allows(name))
-            ):
-                continue
-            for member in parts[length:]:
-                if not re.fullmatch("[A-Z][A-Z0-9_]*", member):
-                    self._member(node, member)
-            guard = self.names.guard(name)
-            if guard is not None:
-                self._guarded(call or node, call if length == len(parts) else None, guard)
-            return
-        kind, why = why_dangerous(self.names.resolve(path)[0])
-        self.report(kind, path.removeprefix("builtins."), why)
-
-    def _guarded(self, node: ast.AST, call: ast.Call | None, guard: Guard) -> None:
-        """A name that is safe with some arguments only: those must stand there, and be told by name."""
-        if call is None:
-            self.report("unknown", shown(node), "handed on, it may get arguments that fetch, unpickle or import")
-            return
-        given = {one.arg for one in call.keywords}
-        if guard.required and guard.required not in given:
-            kind = "network" if guard.required in NETWORK else "pickle"
-            why = "it fetches weights" if kind == "network" else "it may run code of the file"
-            self.report(kind, shown(node), f"without {guard.required}={SAFE_VALUES[guard.required][0]} {why}")
-        unnamed = call.args[guard.positional :]
-        plain = [isinstance(one, ast.Constant) and one.value in (False, None) for one in unnamed]
-        plain = [fine or isinstance(one, (ast.List, ast.Tuple)) for fine, one in zip(plain, unnamed, strict=True)]
-        if not all(plain) or None in given or any(isinstance(one, ast.Starred) for one in call.args):
-            self.report("unknown", shown(node), "an argument without a name may make it fetch, unpickle or import")
-
-    def _member(self, node: ast.AST, name: str) -> None:
-        if name not in self.names.members:
-            if name.startswith("__") or re.match("(gi|cr|ag|tb|co|f|func|im)_", name):
-                self.report("command", shown(node), "it leads to the inside of Python, from where all can be reached")
-            else:
-                self.report("unknown", f".{name} in {shown(node)}", "no list allows this method or attribute")
+            self.dotted.check(node, path, call)
 
     def _call(self, node: ast.Call, local: frozenset[str]) -> None:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "eval" and (node.args or node.keywords):
             self.report(
                 "command", shown(node), "that of a network takes no arguments; that of a table runs text as code"
             )
-        if isinstance(node.func, ast.Name) and node.func.id == "setattr" and self._is_switch(node, local):
+        if isinstance(node.func, ast.Name) and node.func.id == "setattr" and self.dotted.is_switch(node, local):
             return
-        if "os.environ.get" in self._paths(node.func, local):
+        if "os.environ.get" in self.dotted.meanings(node.func, local):
             first = node.args[0] if node.args else None
             if not isinstance(first, ast.Constant) or first.value not in ENVIRONMENT:
                 self.report("file", shown(node), "it reads the environment, where secrets may stand")
@@ -245,25 +182,3 @@ class Expression:
             self.literal(name, "@" + reference, True)
         else:
             self.literal(name, shown(value), False)
-
-    def _is_switch(self, node: ast.Call, local: frozenset[str]) -> bool:
-        if len(node.args) != 3 or node.keywords or "setattr" in local or "setattr" in self.aliases:
-            return False
-        place, name, value = node.args
-        named = name.value if isinstance(name, ast.Constant) else None
-        paths = self._paths(place, local)
-        known = len(paths) == 1 and (next(iter(paths)), named) in SWITCHES
-        return known and isinstance(value, ast.Constant) and isinstance(value.value, bool)
-
-    def _paths(self, node: ast.AST, local: frozenset[str]) -> set[str]:
-        """Full names that a chain of attributes may mean; none where it begins with a value."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name) or node.id in local:
-            return set()
-        roots = set(self.aliases.get(node.id, ()))
-        if node.id in GLOBALS:
-            roots.add(GLOBALS[node.id])
-        return {".".join([root, *parts]) for root in roots or {f"builtins.{node.id}"}}

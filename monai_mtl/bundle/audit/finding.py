@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-__all__ = ["FIXES", "Finding"]
+__all__ = ["FIXES", "Finding", "Report"]
+
+Report = Callable[[str, str, str], None]
+"""Takes the kind, what and why of a finding, where the place is known."""
 
 FIXES = {
     "archive": "unpack it yourself with limits, and audit the folder",
