@@ -48,8 +48,8 @@ class EvaluationReport:
         classes: Image class names, index 0 first.
         title: What was evaluated on what, in a line.
         measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
-        cases: The cases, for their ``patient_id`` (intervals draw patients; without them each case is one) and
-            ``laterality``.
+        cases: The cases, for their ``patient_id`` (intervals draw patients; where they are not known, cases of one
+            ``lesion_id`` count as one, and others by themselves) and ``laterality``.
         draws: Draws of an interval.
         tasks: Tasks that the network learned; nothing is told of the answers of another one.
         subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
@@ -86,7 +86,7 @@ class EvaluationReport:
             for name in subgroups
         }
         self._cases, self._bundle, self._weights = list(cases), bundle, weights
-        self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
+        self._patients = {str(c["case_id"]): str(c.get("patient_id") or c.get("lesion_id") or "") for c in cases}
         self._sides = {str(case["case_id"]): str(case.get("laterality") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
