@@ -62,6 +62,8 @@ class EvaluationReport:
 
     clean = CLEAN
     """Figures of the subgroups."""
+    finite: tuple[str, ...] = ("probability", "cls")
+    """Answers that have to be finite."""
 
     def __init__(
         self,
@@ -113,9 +115,8 @@ class EvaluationReport:
             self._add_case(str(case["case_id"]), output)
         self._bar.update()
 
-    @staticmethod
-    def _refuse_not_finite(name: str, output: dict[str, Any]) -> None:
-        numbers = [torch.as_tensor(output[key]).float() for key in ("probability", "cls")]
+    def _refuse_not_finite(self, name: str, output: dict[str, Any]) -> None:
+        numbers = [torch.as_tensor(output[key]).float() for key in self.finite]
         if not all(bool(torch.isfinite(one).all()) for one in numbers):
             what = f"the network's answer for {name} is not finite, so nothing can be scored"
             raise RunError(what, fix="train again with a smaller learning_rate, or name other weights")
