@@ -122,8 +122,8 @@ class FolderDataset:
         known = dict(zip(map(id, self.cases), self.facts, strict=True))
         groups = group_cases(cases, [known[id(case)] for case in cases])
         logger.warning(
-            "%d of %d cases have no known patient: nearly equal pictures are kept in one section (%d groups), but "
-            "patients may still be shared between training and test, and scores may flatter",
+            "%d of %d cases have no known patient: those of one lesion_id and nearly equal pictures are kept in one "
+            "section (%d groups), but patients may still be shared between training and test, and scores may flatter",
             nameless,
             len(cases),
             len(set(groups)),

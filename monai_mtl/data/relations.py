@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from .duplicates import near_duplicates
 from .facts import Facts, Names
@@ -36,18 +36,19 @@ def listed_twice(cases: Sequence[dict], where: Sequence[str], names: Names) -> l
 
 
 def patients_in_two_sections(cases: Sequence[dict], where: Sequence[str]) -> list[Finding]:
-    """Patients whose cases are in several sections. Cases are named, patients are not.
+    """Patients, or lesions of unknown patients, whose cases are in several sections. Only the cases are named.
 
     Args:
         cases: All cases.
         where: Section of each.
     """
     faults = []
-    known = [i for i, case in enumerate(cases) if case.get("patient_id")]
-    for group in _groups([str(cases[i]["patient_id"]) for i in known]):
+    owners = {i: owner for i, case in enumerate(cases) if (owner := _whose(case))}
+    known = list(owners)
+    for group in _groups(list(owners.values())):
         members = [known[i] for i in group]
         if len({where[i] for i in members}) > 1:
-            line = "one patient: " + ", ".join(f"{cases[i]['case_id']} ({where[i]})" for i in members)
+            line = f"one {owners[members[0]][0]}: " + ", ".join(f"{cases[i]['case_id']} ({where[i]})" for i in members)
             faults += [(str(cases[i]["case_id"]), line) for i in members]
     return finding("patient_split", faults, len(cases))
 
@@ -84,7 +85,7 @@ def duplicates(cases: Sequence[dict], where: Sequence[str], facts: Sequence[Fact
             elif not _one_patient(cases[first], cases[other]):
                 tell("twins", first, other, "equal files")
     # Views of one patient in one section may be as alike as they want.
-    groups = [(str(c["patient_id"]), w) if c.get("patient_id") else None for c, w in zip(cases, where, strict=True)]
+    groups = [(whose, w) if (whose := _whose(case)) else None for case, w in zip(cases, where, strict=True)]
     for i, j, likeness in near_duplicates([fact.fingerprint for fact in facts], groups):
         if facts[i].digest == facts[j].digest or _one_patient(cases[i], cases[j]):
             continue
@@ -99,7 +100,7 @@ def duplicates(cases: Sequence[dict], where: Sequence[str], facts: Sequence[Fact
 
 
 def group_cases(cases: Sequence[dict], facts: Sequence[Facts]) -> list[str]:
-    """A name for each case that cases of one patient, equal files and nearly equal pictures share.
+    """A name for each case that cases of one patient or one lesion, equal files and nearly equal pictures share.
 
     For data sets that know no patients: what is known to belong together stays together.
 
@@ -115,10 +116,9 @@ def group_cases(cases: Sequence[dict], facts: Sequence[Facts]) -> list[str]:
             parent[i] = i = parent[parent[i]]
         return i
 
-    keys = [str(case["patient_id"]) if case.get("patient_id") else None for case in cases]
     pairs = [(i, j) for i, j, _ in near_duplicates([fact.fingerprint for fact in facts])]
-    for values in (keys, [fact.digest or None for fact in facts]):
-        first: dict[str, int] = {}
+    for values in ([_whose(case) for case in cases], [fact.digest or None for fact in facts]):
+        first: dict[Hashable, int] = {}
         pairs += [(first.setdefault(value, i), i) for i, value in enumerate(values) if value is not None]
     for i, j in pairs:
         parent[root(i)] = root(j)
@@ -140,13 +140,19 @@ def _differ(one: Mapping, other: Mapping, here: str, there: str) -> list[str]:
 
 
 def _one_patient(one: Mapping, other: Mapping) -> bool:
-    return bool(one.get("patient_id")) and one.get("patient_id") == other.get("patient_id")
+    return _whose(one) is not None and _whose(one) == _whose(other)
 
 
-def _groups(values: Sequence[str]) -> list[list[int]]:
+def _whose(case: Mapping) -> tuple[str, str] | None:
+    """Patient or, where only that is known, lesion of a case."""
+    known = ((what, case.get(f"{what}_id")) for what in ("patient", "lesion"))
+    return next(((what, str(name)) for what, name in known if name), None)
+
+
+def _groups(values: Sequence[Hashable]) -> list[list[int]]:
     """Positions of each value that occurs more than once."""
     counts = Counter(values)
-    groups: dict[str, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for i, value in enumerate(values):
         if counts[value] > 1:
             groups.setdefault(value, []).append(i)

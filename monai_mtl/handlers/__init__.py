@@ -1,6 +1,7 @@
 """What a config names as handler."""
 
 from .checkpoint import SaveBest
+from .detection_report import DetectionReport
 from .detections import DetectionCount
 from .evaluation_report import EvaluationReport
 from .guards import FiniteGradients
@@ -19,6 +20,7 @@ from .weights_loader import StrictCheckpointLoader, WeightsLoader
 __all__ = [
     "ClipGradients",
     "DetectionCount",
+    "DetectionReport",
     "EvaluationReport",
     "FiniteGradients",
     "ImageStatistics",

@@ -48,8 +48,8 @@ class EvaluationReport:
         classes: Image class names, index 0 first.
         title: What was evaluated on what, in a line.
         measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
-        cases: The cases, for their ``patient_id`` (intervals draw patients; without them each case is one) and
-            ``laterality``.
+        cases: The cases, for their ``patient_id`` (intervals draw patients; where they are not known, cases of one
+            ``lesion_id`` count as one, and others by themselves) and ``laterality``.
         draws: Draws of an interval.
         tasks: Tasks that the network learned; nothing is told of the answers of another one.
         subgroups: Fields of the cases, such as ``view``; the clean figures are also given for each of their values.
@@ -62,6 +62,8 @@ class EvaluationReport:
 
     clean = CLEAN
     """Figures of the subgroups."""
+    finite: tuple[str, ...] = ("probability", "cls")
+    """Answers that have to be finite."""
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class EvaluationReport:
             for name in subgroups
         }
         self._cases, self._bundle, self._weights = list(cases), bundle, weights
-        self._patients = {str(case["case_id"]): str(case.get("patient_id") or "") for case in cases}
+        self._patients = {str(c["case_id"]): str(c.get("patient_id") or c.get("lesion_id") or "") for c in cases}
         self._sides = {str(case["case_id"]): str(case.get("laterality") or "") for case in cases}
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
@@ -113,9 +115,8 @@ class EvaluationReport:
             self._add_case(str(case["case_id"]), output)
         self._bar.update()
 
-    @staticmethod
-    def _refuse_not_finite(name: str, output: dict[str, Any]) -> None:
-        numbers = [torch.as_tensor(output[key]).float() for key in ("probability", "cls")]
+    def _refuse_not_finite(self, name: str, output: dict[str, Any]) -> None:
+        numbers = [torch.as_tensor(output[key]).float() for key in self.finite]
         if not all(bool(torch.isfinite(one).all()) for one in numbers):
             what = f"the network's answer for {name} is not finite, so nothing can be scored"
             raise RunError(what, fix="train again with a smaller learning_rate, or name other weights")

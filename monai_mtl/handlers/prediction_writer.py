@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..data.dataset import TolerantDataset
 from ..data.reader import read_again
+from ..outputs.boxes import BOX_COLOUR, BOX_LEGEND, draw_box
 from ..outputs.explanation import draw_explanation
 from ..outputs.lesion_list import lesion_entries, spacing_entry, within
 from ..outputs.lesions import find_lesions
@@ -104,6 +105,9 @@ class PredictionWriter(CaseWriter):
         }
         caption = [case["case_id"], _sentence(result)]
         picture = draw_case(grey.T, probability, mask > 0, caption=caption)
+        if (box := result.get("detection", {}).get("box_xyxy")) is not None:
+            words = f"{result['detection']['score']:.2f}"
+            draw_box(picture, box, (mask.shape[1], mask.shape[0]), BOX_COLOUR, words)
         if explained is not None:
             draw_explanation(grey.T, explained, caption).save(files["explain"])
         del grey
@@ -121,7 +125,8 @@ class PredictionWriter(CaseWriter):
         return counts | ({"class_pixels": by_class} if len(by_class) > 1 else {})
 
     def _sheet(self) -> Image.Image:
-        return contact_sheet(self._pictures, self._title, truth=False)
+        boxes = any("detection" in result for result in self._results)
+        return contact_sheet(self._pictures, self._title, truth=False, more=BOX_LEGEND if boxes else ())
 
 
 def explanation_of(output: Mapping[str, Any]) -> np.ndarray | None:
@@ -132,4 +137,5 @@ def explanation_of(output: Mapping[str, Any]) -> np.ndarray | None:
 def _sentence(result: dict) -> str:
     found = result["classification"]
     *_, (name, probability) = found["probabilities"].items()
-    return f"{found['label']}; p({name}) = {probability:.2f}"
+    no_box = "detection" in result and result["detection"]["box_xyxy"] is None
+    return f"{found['label']}; p({name}) = {probability:.2f}{'; no box' if no_box else ''}"

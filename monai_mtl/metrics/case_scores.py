@@ -15,8 +15,9 @@ __all__ = ["CaseScores", "CaseTable", "score_case"]
 
 CANDIDATE = 0.1
 """Probability above which a connected part of the map is a candidate of the free-response curve."""
-LISTS = ("hits", "false_peaks", "confusion", "probabilities", "class_pixels")
+LISTS = ("hits", "false_peaks", "confusion", "probabilities", "class_pixels", "box")
 """Columns that hold several numbers a case."""
+OPTIONAL = ("confusion", "probabilities", "laterality", "class_pixels", "box")
 NAMES = ("case_id", "patient_id", "laterality")
 """Columns that hold words."""
 
@@ -45,6 +46,8 @@ class CaseScores:
             diagonal of the image if nothing was predicted; nan without a lesion.
         laterality: Side of the body, such as ``"L"``; empty where it is not known.
         class_pixels: With several classes of lesions, pixels found, predicted and true of each.
+        box: Of the one box of the image its score, 0 if there is none, its overlap with the true one, and 1 if there
+            is a true one; empty where the image has no box or no annotation.
     """
 
     case_id: str
@@ -65,12 +68,13 @@ class CaseScores:
     hd95: float = math.nan
     laterality: str = ""
     class_pixels: Sequence[int] = field(default_factory=tuple)
+    box: Sequence[float] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
-        """Without the patient, and without side or several classes where there are none; ``None`` for nan."""
+        """Without the patient, and without side, several classes or box where there are none; ``None`` for nan."""
         left_out = {
             "patient_id",
-            *(key for key in ("confusion", "probabilities", "laterality", "class_pixels") if not getattr(self, key)),
+            *(key for key in OPTIONAL if not getattr(self, key)),
         }
         entries = {key: value for key, value in asdict(self).items() if key not in left_out}
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in entries.items()}

@@ -16,6 +16,7 @@ from . import class_measures as classes
 from . import image_measures as images
 from . import lesion_class_measures as lesion_classes
 from . import lesion_measures as lesions
+from .box_measures import BOXES
 from .image_measures import BINS
 from .isic_measures import ISIC
 from .lesion_measures import FROC_POINTS
@@ -164,6 +165,7 @@ MEASURE_SETS: Mapping[str, Mapping[str, Measure]] = {
     "hds_paper": HDS_PAPER,
     "acsnet_paper": ACSNET_PAPER,
     "isic": ISIC,
+    "boxes": BOXES,
     "ynet_paper": YNET_PAPER,
     "fcn_paper": FCN_PAPER,
 }

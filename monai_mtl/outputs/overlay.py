@@ -80,6 +80,7 @@ def contact_sheet(
     truth: bool = True,
     columns: int = 4,
     legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+    more: Sequence[tuple[str, tuple[int, int, int]]] = (),
 ) -> Image.Image:
     """Put pictures of cases side by side, with a title and the legend of the colours.
 
@@ -89,12 +90,13 @@ def contact_sheet(
         truth: Whether the pictures show an annotation.
         columns: Pictures in a row.
         legend: Words and their colours, shown as squares, where they are others than those of :func:`draw_case`.
+        more: Words in their colours, for what is drawn besides.
     """
     columns = min(columns, len(pictures))
     width, height = max(p.width for p in pictures) + 2 * GAP, max(p.height for p in pictures) + 2 * GAP
     rows = -(-len(pictures) // columns)
     font, head = ImageFont.load_default(16), 60
-    words = list(legend) or [("predicted", PREDICTION_COLOUR), ("right half: probability", (255, 220, 120))]
+    words = list(legend) or [("predicted", PREDICTION_COLOUR), *more, ("right half: probability", (255, 220, 120))]
     words = [("annotated", TRUTH_COLOUR), *words] if truth and not legend else words
     legend_width = 12 + sum(round(font.getlength(text)) + 24 + SQUARE + GAP for text, _ in words)
     total = max(columns * width, round(font.getlength(title)) + 20, legend_width)

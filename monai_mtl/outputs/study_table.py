@@ -26,6 +26,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "acsnet_paper": ACSNET_ORDER,
     "ynet_paper": YNET_ORDER,
     "isic": tuple(MEASURE_SETS["isic"]),
+    "boxes": tuple(MEASURE_SETS["boxes"]),
     "clean": CLEAN_ORDER,
     "clean_classes": CLASSES_ORDER,
     "breasts": ("auc_image", "auc_breast"),

@@ -289,7 +289,8 @@ def test_it_trains_evaluates_and_predicts_into_its_own_folder(bundle, copied, mo
     assert metrics["cases"] == len(test_cases) == len(list((folder / "eval" / "demo" / "overlays").iterdir()))
     assert metrics["patients"] == len({case["patient_id"] for case in test_cases})
     scores = json.loads((folder / "eval" / "demo" / "scores.json").read_text())
-    assert len(metrics["tables"]) == 2  # by the paper's rules and by clean ones
+    assert list(metrics["tables"])[-1].startswith("clean")
+    assert len(metrics["tables"]) >= 2  # by the paper's rules too
     for kind, figures in metrics["tables"].items():
         again = measure_all(CaseTable.from_rows(scores), MEASURE_SETS[kind], draws=0)
         for name, entry in figures.items():

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.utils import set_determinism
+from PIL import Image
+
+from monai_mtl.layers import mask_boxes
+from monai_mtl.transforms import BoxResultd
 
 from ..conftest import ROOT
 from ..small_runs import on_sample_data
@@ -40,6 +44,46 @@ def test_a_photo_keeps_its_shape_between_zeros_and_its_mask_follows(parser):
     assert abs(top - (128 - rows) / 2) <= 1  # as much above as below
     assert image.max() > 100
     assert not image[:, :top].any()
+
+
+def photo(folder, width, height):
+    """A lesion on skin, upright and turned but with the EXIF that turns it back; its mask and its box."""
+    box = (width // 8, height // 3, width // 2, height - height // 6)
+    upright, mask, exif = (
+        Image.new("RGB", (width, height), (224, 172, 150)),
+        Image.new("L", (width, height)),
+        Image.Exif(),
+    )
+    upright.paste((90, 50, 40), box)
+    mask.paste(255, box)
+    mask.save(folder / "mask.png")
+    upright.save(folder / "upright.jpg", quality=95)
+    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
+    upright.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", quality=95, exif=exif)
+    return box
+
+
+def test_a_turned_photo_is_seen_upright_under_its_mask(parser, tmp_path):
+    photo(tmp_path, 400, 300)
+    preprocess = parser.get_parsed_content("validate#preprocessing")
+    upright, turned = (
+        preprocess({"image": str(tmp_path / f"{name}.jpg"), "label_seg": str(tmp_path / "mask.png"), "case_id": name})
+        for name in ("upright", "turned")
+    )
+    assert torch.abs(upright["image"] - turned["image"]).max() < 8  # two JPEGs
+    assert turned["image"][0][turned["label_seg"][0] > 0].mean() < 100
+
+
+def test_the_box_of_a_turned_photo_of_twelve_megapixels_is_on_its_upright_pixels(tmp_path):
+    lesion = photo(tmp_path, 4000, 3000)
+    recipe = ConfigParser()
+    recipe.read_config(str(BUNDLE / "configs" / "inference.json"))
+    image = recipe.get_parsed_content("preprocessing")({"image": str(tmp_path / "turned.jpg")})["image"]
+    assert image.shape == (3, 1024, 1024)
+    dark = (image[:1] > 1) & (image[:1] < 150)
+    box = mask_boxes(dark[None])[0][0]
+    found = BoxResultd()({"image": image, "det": torch.cat([box, torch.tensor([0.9])])})["result"]
+    np.testing.assert_allclose(found["detection"]["box_xyxy"], lesion, atol=2 * 4000 / 1024)
 
 
 def test_augmentation_moves_image_and_mask_alike_and_stays_in_range(parser):

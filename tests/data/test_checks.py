@@ -75,6 +75,15 @@ def shared_patient(folder):
     edit_datalist(folder, lambda c: c["validation"][0].update(patient_id="patient0"))
 
 
+def shared_lesion(folder):
+    def change(content):
+        for case in (content["training"][0], content["validation"][0]):
+            del case["patient_id"]
+            case["lesion_id"] = "mole"
+
+    edit_datalist(folder, change)
+
+
 def errors(kind, *cases):
     return {(kind, "error", f"case{i}") for i in cases}
 
@@ -100,6 +109,7 @@ FAULTS = [
     (edit(lambda c: c["training"].append(c["training"][0])), errors("listed_twice", 0)),
     (edit(lambda c: c["training"][0].update(case_id="case2")), errors("same_case_id", 2)),
     (shared_patient, errors("patient_split", 0, 6)),
+    (shared_lesion, errors("patient_split", 0, 6) | warnings("no_patient_id", 0, 6)),
     (crossing, errors("near_duplicate", 0, 6)),
     (lambda f: crossing(f, again=True), errors("duplicate", 0, 6)),
     (lambda f: shutil.copy(image(f, 0), image(f, 1)), errors("duplicate", 0, 1)),

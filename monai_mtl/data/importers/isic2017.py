@@ -9,14 +9,15 @@ import hashlib
 from pathlib import Path
 
 from .flat import flat_rows
-from .shared import choose, find, image_files, leave_out, number, refuse_faults, refuse_mismatch, training_only
-from .tables import has_columns, read_table, require_columns
+from .isic import SUPERPIXELS, add_diagnoses, by_malignancy, one_hot, photo_cases, place
+from .shared import choose, leave_out, number, training_only
+from .tables import has_columns
 
 __all__ = ["IGNORED", "LAYOUT", "UNKNOWN_PATIENTS", "matches", "read"]
 
 LAYOUT = "ISIC-2017_Training_Data/ with its ground truth, or labels.csv with isic_id and diagnosis (ISIC 2017)"
 UNKNOWN_PATIENTS = True
-IGNORED = ("*_superpixels.png",)
+IGNORED = (SUPERPIXELS,)
 PARTS = {"training": ("Training",), "validation": ("Validation",), "test": ("Test_v2", "Test")}
 FLAT = ("image", "mask", "isic_id", "diagnosis")
 DIAGNOSES = ("melanoma", "seborrheic_keratosis")
@@ -44,9 +45,8 @@ def read(folder: Path, *, malignancy: bool = False, split: str = "challenge") ->
     """
     choose("split", split, ("challenge", "folds"))
     sections = _read(folder) if split == "challenge" else _by_fold(_read(folder))
-    for case in (case for cases in sections.values() for case in cases if malignancy):
-        case["diagnosis"] = case["label_cls"]
-        case["label_cls"] = "malignant" if case["diagnosis"] == "melanoma" else "benign"
+    if malignancy:
+        by_malignancy(sections, ("melanoma",))
     return sections
 
 
@@ -74,24 +74,7 @@ def _part(folder: Path, names: tuple[str, ...]) -> list[dict]:
     name = next((f"ISIC-2017_{name}" for name in names if (folder / f"ISIC-2017_{name}_Data").is_dir()), None)
     if name is None:
         return []
-    # Archives nest the folder once more: X/X/.
-    places = [find(folder / f"{name}_{what}", f"{name}_{what}") for what in ("Data", "Part1_GroundTruth")]
-    images, masks = (p or folder / f"{name}_{w}" for p, w in zip(places, ("Data", "Part1_GroundTruth"), strict=True))
-    table = find(folder, f"{name}_Part3_GroundTruth.csv") or folder / f"{name}_Part3_GroundTruth.csv"
-    rows = read_table(table)
-    require_columns(rows, table, ("image_id", *DIAGNOSES))
-    files = image_files(images, (".jpg", ".jpeg"))  # superpixels are PNG
-    refuse_mismatch([row["image_id"] for row in rows], files, table, f"{name}_Data/")
-    found = {row["image_id"]: [d for d in DIAGNOSES if row[d] in ("1", "1.0")] for row in rows}
-    both = [name for name, diagnoses in found.items() if len(diagnoses) > 1]
-    refuse_faults(f"{table.name} gives two diagnoses", both, "at most one 1.0 in a row", "correct the rows")
-    place = masks.relative_to(folder).as_posix()
-    return [
-        {
-            "image": files[name].relative_to(folder).as_posix(),
-            "case_id": name,
-            "label_cls": (diagnoses or ["nevus"])[0],
-            "label_seg": f"{place}/{name}_segmentation.png",
-        }
-        for name, diagnoses in found.items()
-    ]
+    whats = ("Data", "Part1_GroundTruth", "Part3_GroundTruth.csv")
+    photos, masks, table = (place(folder, f"{name}_{what}") for what in whats)
+    diagnoses = one_hot(table, "image_id", DIAGNOSES, rest="nevus")
+    return add_diagnoses(photo_cases(folder, photos, masks, "_segmentation.png"), diagnoses, table, photos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ from ...errors import DataError
 __all__ = ["has_columns", "read_table", "require_columns"]
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a .csv, .xlsx or .xls file; of a workbook, its first sheet.
 
     Header names and cells are stripped, empty rows are left out, missing cells are "". A whole number that a
     spreadsheet holds as a float comes without its ".0". CSV may be separated by comma or semicolon, and be UTF-8
     (with or without BOM) or Latin-1.
+
+    Args:
+        path: Of the table.
+        columns: Names of the columns where the table has no header.
 
     Raises:
         DataError: If the file is missing, cannot be read, has no rows, or has cells beyond its header.
@@ -27,9 +31,11 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise DataError(f"no table {path}", fix="put it there as the owners of the data ship it")
     grid = _excel(path) if path.suffix.lower() in (".xlsx", ".xls") else _csv(path)
     grid = [[_text(cell) for cell in row] for row in grid]
-    numbered = [(number, row) for number, row in enumerate(grid, 1) if any(row)]
+    numbered = [(0, list(columns))] if columns else []
+    numbered += [(number, row) for number, row in enumerate(grid, 1) if any(row)]
     if len(numbered) < 2:
-        raise DataError(f"{path} has no rows", expected="a header and one row a case", fix="copy the file again")
+        expected = "one row a case" if columns else "a header and one row a case"
+        raise DataError(f"{path} has no rows", expected=expected, fix="copy the file again")
     header, rows = numbered[0][1], numbered[1:]
     # A comma inside an unquoted cell would shift every cell after it.
     long = [f"row {number}" for number, row in rows if any(row[len(header) :])]

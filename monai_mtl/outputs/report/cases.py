@@ -46,6 +46,7 @@ def _case(found: Evaluation, row: int) -> dict[str, Any]:
     table, words = found.table, found.rows[row]
     case: dict[str, Any] = {"case": row + 1, "name": words["case_id"], "patient": str(table.patient_id[row])}
     case |= _mask(found, row)
+    case |= {key: float(words[key] or "nan") for key in ("box_score", "box_iou") if key in words}
     chances = {name: float(words[f"p({name})"]) for name in found.classes if words.get(f"p({name})")}
     truth = words.get("label") or None
     case |= {"label": truth, "probabilities": chances}

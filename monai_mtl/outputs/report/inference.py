@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..boxes import BOX_LEGEND
 from ..overlay import PREDICTION_COLOUR
 from ..result_json import NOTICE, write_json
 from .page import page_environment
@@ -55,13 +56,14 @@ def write_inference_report(
         "notice": NOTICE,
     }
     write_json(folder / "report.json", content)
+    boxes = BOX_LEGEND if any("detection" in one for one in summary["results"]) else ()
     page = (
         page_environment()
         .get_template("inference.html")
         .render(
             content,
             pictures=pictures,
-            legend=list(tissues) or [("predicted", PREDICTION_COLOUR)],
+            legend=list(tissues) or [("predicted", PREDICTION_COLOUR), *boxes],
             panels=REGION_PANELS if tissues else PANELS,
             wide=bool(tissues),
         )
@@ -73,11 +75,12 @@ def write_inference_report(
 
 def _case(result: Mapping[str, Any]) -> dict[str, Any]:
     answer = result.get("classification") or {}
+    found = _tissues(result["tissue"]) if "tissue" in result else _lesions(result.get("lesions", []))
     return {
         "case_id": result["case_id"],
         "label": answer.get("label"),
         "probabilities": dict(answer.get("probabilities", {})),
-        "found": _tissues(result["tissue"]) if "tissue" in result else _lesions(result.get("lesions", [])),
+        "found": f"{found}; {_box(result['detection'])}" if "detection" in result else found,
     }
 
 
@@ -90,6 +93,13 @@ def _lesions(lesions: Sequence[Mapping[str, Any]]) -> str:
     size = " x ".join(f"{first[f'{axis}_axis_{unit}']:.1f}" for axis in ("long", "short"))
     one = "one lesion" if count == 1 else f"{count} lesions, the largest"
     return f"{one}: {size} {unit}, surest p = {max(entry['confidence']['largest'] for entry in lesions):.2f}"
+
+
+def _box(detection: Mapping[str, Any]) -> str:
+    if detection["box_xyxy"] is None:
+        return "no box"
+    x0, y0, x1, y1 = (round(value) for value in detection["box_xyxy"])
+    return f"box from ({x0}, {y0}) to ({x1}, {y1}), score {detection['score']:.2f}"
 
 
 def _tissues(shares: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from ...metrics import MEASURE_SETS
+from ..boxes import BOX_LEGEND, TRUE_BOX_LEGEND
 from ..overlay import PREDICTION_COLOUR, TRUTH_COLOUR
 from ..result_json import NOTICE, write_json
 from ..tissue_overlay import tissue_colours
@@ -25,6 +26,8 @@ PICTURES = 500
 RULES = {
     "clean": "Each figure counts only the cases that can answer its question.",
     "clean_classes": "Each figure counts only the cases that can answer its question.",
+    "isic": "The rules of the ISIC challenge; figures of masks are means over images.",
+    "boxes": "The one box of an image. One without a lesion counts in the precision alone, where its box is wrong.",
     "breasts": "Images by themselves, and breasts by the most suspicious of their views.",
     "fcn_paper": "The figures that the paper names, by our rules, since it states none.",
 }
@@ -108,7 +111,8 @@ def _content(found: Evaluation, names: bool) -> dict[str, Any]:
 def _legend(found: Evaluation) -> list[tuple[str, tuple[int, int, int]]]:
     if found.several:
         return list(zip(found.tissues, tissue_colours(len(found.tissues)), strict=True))
-    return [("annotated", TRUTH_COLOUR), ("predicted", PREDICTION_COLOUR)]
+    boxes = (*TRUE_BOX_LEGEND, *BOX_LEGEND) if "box_score" in found.rows[0] else ()
+    return [("annotated", TRUTH_COLOUR), ("predicted", PREDICTION_COLOUR), *boxes]
 
 
 def page_environment() -> Environment:

@@ -10,17 +10,29 @@ from monai_mtl.data.importers import (
     datalist_json,
     folder_pair,
     inbreast,
+    isic2016,
     isic2017,
+    isic2018,
     udiat,
     ynet_lists,
 )
 
 from ...factories import write_datalist
-from . import test_bus_bra, test_busi, test_cbis_ddsm, test_cdd_cesm, test_inbreast, test_isic2017, test_udiat
+from . import (
+    test_bus_bra,
+    test_busi,
+    test_cbis_ddsm,
+    test_cdd_cesm,
+    test_inbreast,
+    test_isic2016,
+    test_isic2017,
+    test_isic2018,
+    test_udiat,
+)
 from . import test_ynet_lists as test_ynet
 from .trees import pictures, write_csv
 
-SPECIFIC = (inbreast, cbis_ddsm, cdd_cesm, busi, bus_bra, udiat, isic2017, ynet_lists)
+SPECIFIC = (inbreast, cbis_ddsm, cdd_cesm, busi, bus_bra, udiat, isic2016, isic2017, isic2018, ynet_lists)
 
 
 def pair(folder):
@@ -38,8 +50,10 @@ TREES = [
     (bus_bra, test_bus_bra.tree),
     (bus_bra, test_bus_bra.flat_tree),
     (udiat, test_udiat.tree),
+    (isic2016, test_isic2016.tree),
     (isic2017, test_isic2017.tree),
     (isic2017, test_isic2017.flat_tree),
+    (isic2018, test_isic2018.tree),
     (ynet_lists, test_ynet.tree),
     (None, pair),
     (None, write_datalist),

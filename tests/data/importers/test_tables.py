@@ -28,6 +28,15 @@ def test_csv_is_read_with_its_separator_and_without_blanks(tmp_path, data):
     assert not has_columns(tmp_path / "t.csv", ("name", "age"))
 
 
+def test_a_table_without_header_gets_its_columns(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"20586908,3.5\ntwo,\n")
+    assert read_table(tmp_path / "t.csv", ("name", "note")) == ROWS
+    (tmp_path / "t.csv").write_bytes(b"a,b\nc,d,e\n")
+    with pytest.raises(DataError, match="1 rows with more cells") as error:
+        read_table(tmp_path / "t.csv", ("name", "note"))
+    assert error.value.where == ["row 2"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 def test_csv_is_read_in_its_encoding(tmp_path, encoding):
     (tmp_path / "t.csv").write_bytes("name\nMüller\n".encode(encoding))
