@@ -21,7 +21,8 @@ NAMED += ("mask_threshold", "initial_weights")
 """Settings that stand in run_identity by their own names, where a bundle has them."""
 OTHERS = {"accumulation_steps": 2, "schedule_epochs": 7, "mask_threshold": 0.25}
 """Another value than any config has."""
-PARTS = ("network", "loss", "optimizer", "lr_scheduler", "cases", "transforms")
+PARTS = ("network", "loss", "optimizer", "cases", "transforms")
+SCHEDULES = ("lr_scheduler", "phases")
 
 
 def identity(bundle: Path, **settings: Any) -> dict[str, Any]:
@@ -53,9 +54,9 @@ def test_a_resume_with_another_part_is_refused_and_named(tmp_path, bundle):
     then = identity(folder)
     torch.manual_seed(1)
     assert refusal(tmp_path, then, identity(folder)) == []
-    other = {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.125}
+    other = {f"{loss}#losses#cls": {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.125}}
     changes = {
-        "loss": {f"{loss}#losses#cls": other},
+        "loss": other if "losses" in content[loss] else {f"{loss}#weights#class": 0.125},
         "optimizer": {"optimizer#weight_decay": 0.125},
         "network": {small: whole},
         **{name: {name: value} for name, value in OTHERS.items() if name in content},
@@ -70,6 +71,7 @@ def test_settings_that_change_the_weights_stand_in_it_by_name(tmp_path, bundle):
     named = content["run_identity"]
     assert [name for name in NAMED if name in content and named.get(name) != f"@{name}"] == []
     assert [name for name in PARTS if name not in named] == []
+    assert sum(name in named for name in SCHEDULES) == 1
 
 
 @every_bundle
