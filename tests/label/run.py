@@ -178,7 +178,6 @@ def main() -> int:
         (studies := folder / "studies").mkdir()
         (packed := folder / "packed").mkdir()
         bundles, samples, real = pack(packer, packed), write_studies(studies), real_mammograms(studies)
-        mammogram, colours = samples["hds_inbreast"], samples["ynet_biopsy"].png
         found = subprocess.run(
             [sys.executable, "-c", "import monai_mtl"], env=environment(folder), cwd=folder, stderr=subprocess.DEVNULL
         )
@@ -188,15 +187,15 @@ def main() -> int:
                 check_info(server)
                 for bundle in bundles:
                     attempt(f"{bundle.name}: formats", check_formats, server, bundle.name, samples[bundle.name], bundle)
-                for image in real:
-                    attempt(f"real mammogram {image}", ask_real, server, image)
+                for model, image in zip(("hds_inbreast", "hds_inbreast", "fcn_ddsm"), [*real, *real], strict=False):
+                    attempt(f"{model}: real mammogram {image}", ask_real, server, model, image)
                 if not real:
                     tell("note  no real mammograms: MONAI_MTL_DATA names no folder with cbis_ddsm_dicom_mg")
-                attempt("errors", check_errors, server, folder / "broken", mammogram, colours)
+                attempt("errors", check_errors, server, folder / "broken", samples)
                 for model, sample in samples.items():
                     attempt(f"{model}: batch", check_batch, server, model, sample)
                     attempt(f"{model}: training", check_training, server, model, sample)
-                attempt("errors after training", check_errors, server, folder / "again", mammogram, colours)
+                attempt("errors after training", check_errors, server, folder / "again", samples)
             finally:
                 kept = shutil.copy(folder / "server.log", Path(tempfile.gettempdir()) / "monailabel_server.log")
                 tell(f"note  the server's log: {kept}")
@@ -204,13 +203,13 @@ def main() -> int:
     return exit_code()
 
 
-def ask_real(server: Server, image: str) -> None:
+def ask_real(server: Server, model: str, image: str) -> None:
     """A mammogram as a hospital has it."""
     import pydicom
 
     header = pydicom.dcmread(server.studies / f"{image}.dcm", stop_before_pixels=True)
-    ask(server, "hds_inbreast", image, (header.Columns, header.Rows))
-    check_space(server, "hds_inbreast", image)
+    ask(server, model, image, (header.Columns, header.Rows))
+    check_space(server, model, image)
 
 
 if __name__ == "__main__":
