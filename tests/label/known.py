@@ -15,7 +15,12 @@ LABELS = {
     "skin_lesion_isic2017": {"lesion": 1},
 }
 """By bundle: names of the values of a mask, as a client must get them."""
-MODALITIES = {"hds_inbreast": "MG", "acsnet_busi": "US", "fcn_ddsm": "MG", "skin_lesion_isic2017": "DMS"}
+MODALITIES = {
+    "hds_inbreast": ["MG"],
+    "acsnet_busi": ["US"],
+    "fcn_ddsm": ["MG"],
+    "skin_lesion_isic2017": ["XC", "DMS"],
+}
 """Of their DICOM files; the bundle without one is asked for pictures only."""
 COLOURS = ("ynet_biopsy", "skin_lesion_isic2017")
 BOXES = ("skin_lesion_isic2017",)

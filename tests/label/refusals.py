@@ -77,7 +77,7 @@ def broken_files(folder: Path) -> dict[str, tuple[str, Path, str]]:
     write_dicom(mammogram, np.zeros((64, 48), np.uint8), "MG")
     photo, grey = folder / "photo.dcm", folder / "grey.dcm"
     write_dicom(photo, np.zeros((64, 48, 3), np.uint8), "DMS")
-    write_dicom(grey, np.zeros((64, 48), np.uint8), "XC")
+    write_dicom(grey, np.zeros((64, 48), np.uint8), "DMS")
     return {
         "a text called .png": ("hds_inbreast", text, "not an image"),
         "half a PNG": ("acsnet_busi", cut, "truncated"),

@@ -15,9 +15,9 @@ from known import COLOURS, LABELS, MODALITIES, ROOT
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
-    DermoscopicPhotographyImageStorage,
     DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
+    VLPhotographicImageStorage,
     generate_uid,
 )
 
@@ -26,8 +26,8 @@ __all__ = ["SPACING", "Sample", "real_mammograms", "write_dicom", "write_studies
 SPACING = (0.14, 0.07)
 """Millimetres in x and y of the NIfTI and DICOM files; unlike each other, so that they cannot be confused."""
 ORIGIN = (12.0, -34.0, 5.0)
-STORAGE = (DigitalMammographyXRayImageStorageForPresentation, DermoscopicPhotographyImageStorage)
-"""Of grey DICOM files and of those in colour."""
+STORAGE = (DigitalMammographyXRayImageStorageForPresentation, VLPhotographicImageStorage)
+"""Of grey DICOM files and of those in colour; ITK, which the checks compare places with, does not know dermoscopy's."""
 ROWS = 480
 """At most: of 512 x 512 no square, so that x and y cannot be confused."""
 
@@ -97,8 +97,10 @@ def _same(array: np.ndarray, bundle: str, path: Path) -> list[str]:
     Image.fromarray(array).save(path.with_name(f"{path.name}_png.png"))
     if bundle in MODALITIES:
         _write_nifti(path.with_name(f"{path.name}_nii.nii.gz"), array)
-        write_dicom(path.with_name(f"{path.name}_dcm.dcm"), array, MODALITIES[bundle])
-        kinds += ["nii", "dcm"]
+        kinds.append("nii")
+    for modality in MODALITIES.get(bundle, ()):
+        write_dicom(path.with_name(f"{path.name}_{modality}.dcm"), array, modality)
+        kinds.append(modality)
     return [f"{path.name}_{kind}" for kind in kinds]
 
 
