@@ -6,7 +6,7 @@ Nothing leaves a site but weights and metrics. What each site does not label, it
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,28 +81,49 @@ def federated_client(
 
 
 def federated_average(
-    weights: Mapping[str, Tensor], differences: Sequence[Mapping[str, Tensor]], steps: Sequence[float]
+    weights: Mapping[str, Tensor],
+    differences: Sequence[Mapping[str, Tensor]],
+    steps: Sequence[float],
+    tasks: Sequence[Collection[str]] = (),
+    parameters: Iterable[str] = (),
 ) -> dict[str, Tensor]:
     """Weights of the next round: each site's difference counts by the steps that it took.
 
-    McMahan et al. 2017, https://arxiv.org/abs/1602.05629, equation 3, of differences, but for one thing: a site that
-    left a tensor exactly as it was does not count there. It has no label of the task that the tensor serves, and would
-    only slow down those that have.
+    McMahan et al. 2017, https://arxiv.org/abs/1602.05629, equation 3, of differences, but for two things. A site that
+    left a tensor exactly as it was does not count there: it has no label of the task that the tensor serves, and would
+    only slow down those that have. And where ``tasks`` are given, sites that share no task are added, not averaged, as
+    training in one place adds the losses of the tasks; an average would halve the step of what two such sites share.
 
     Args:
         weights: Of this round.
         differences: By site, new minus old weights.
         steps: By site, such as iterations or cases.
+        tasks: By site, the tasks that it has labels of. Without, all sites are averaged.
+        parameters: Names of the learned tensors; all others, such as running statistics, are averaged in any case.
 
     Raises:
         ValueError: If the numbers of sites differ or no step was taken.
     """
-    if len(differences) != len(steps) or sum(steps) <= 0:
-        raise ValueError(f"{len(differences)} sites took {list(steps)} steps")
+    if len(differences) != len(steps) or len(tasks) not in (0, len(steps)) or sum(steps) <= 0:
+        raise ValueError(f"{len(differences)} sites with {len(tasks)} sets of tasks took {list(steps)} steps")
+    learned = set(parameters) if tasks else set()
     result = {}
     for key, value in weights.items():
-        moves = [(one[key].double(), step) for one, step in zip(differences, steps, strict=True) if one[key].any()]
-        total = sum(step for _, step in moves)
-        moved = value.double() + sum((step / total * move for move, step in moves), torch.zeros(()).double())
+        movers = [site for site, one in enumerate(differences) if one[key].any()]
+        moved = value.double()
+        for group in _sharing(movers, tasks) if key in learned else [movers]:
+            total = sum(steps[site] for site in group)
+            moved = moved + sum(
+                (steps[site] / total * differences[site][key].double() for site in group), torch.zeros(()).double()
+            )
         result[key] = (moved if value.is_floating_point() else moved.round()).to(value.dtype)
     return result
+
+
+def _sharing(sites: Iterable[int], tasks: Sequence[Collection[str]]) -> list[list[int]]:
+    """Sites in groups; of two groups no site shares a task with one of the other."""
+    groups: list[list[int]] = []
+    for site in sites:
+        near = [group for group in groups if any(set(tasks[site]) & set(tasks[other]) for other in group)]
+        groups = [group for group in groups if group not in near] + [[*(one for group in near for one in group), site]]
+    return groups

@@ -23,7 +23,8 @@ from monai_mtl.metrics import MEASURE_SETS, CaseTable, measure_all
 from monai_mtl.outputs.result_json import write_json
 from monai_mtl.study import load_scores, measure_sets, pool
 
-SHORT = ("dice_lesion", "hd95", "miou", "pixel_accuracy", "accuracy", "auc", "auc_macro")
+SHORT = ("dice_lesion", "dice", "hd95", "miou", "pixel_accuracy", "accuracy", "auc", "auc_macro")
+SHORT += ("auc_image", "auc_breast")  # type: ignore[assignment]
 """Columns of the tables of subgroups and ablations, of those that the bundle has."""
 
 
@@ -84,11 +85,21 @@ def _lines(content: Mapping[str, Any]) -> list[str]:
         lines += ["", "#### Subgroups", *_head(next(iter(groups.values()))["figures"], "group")]
         lines += [_row(f"{name} ({one['cases']} images)", one["figures"]) for name, one in groups.items()]
     if "ablations" in content:
-        rows, less = content["ablations"]["rows"], content["ablations"]["less full"]
-        lines += ["", "#### Ablations, on the same folds and of the same length", *_head(rows["full"], "")]
-        lines += [_row(name, one) for name, one in rows.items()]
-        lines += [_row(f"{name} less full", one) for name, one in less.items()]
+        lines += ["", "#### Ablations, on the same folds and of the same length"]
+        lines += variant_rows(content["ablations"], "full")
     return lines
+
+
+def variant_rows(content: Mapping[str, Any], first: str) -> list[str]:
+    """Rows of a table of variants and of their differences to the first one.
+
+    Args:
+        content: One kind of :func:`monai_mtl.outputs.study_table.variant_table`.
+        first: Name of the first.
+    """
+    lines = _head(content["rows"][first], "")
+    lines += [_row(name, one) for name, one in content["rows"].items()]
+    return lines + [_row(f"{name} less {first}", one) for name, one in content[f"less {first}"].items()]
 
 
 def _head(figures: Mapping[str, Any], first: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Two sites with different labels, simulated: one has masks only, one classes only; neither sends an image.
 
-Of a data set with both labels, half of the training patients keep their masks and half their classes. Four trainings
-of equal length: federated, pooled (one place has both halves), and each site alone. All are scored on the same test
+Of a data set with both labels, half of the training patients keep their masks and half their classes. Trainings of
+equal length: federated, pooled (one place has both halves), and each site alone. All are scored on the same test
 patients, which have both labels.
 """
 
@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 logger = logging.getLogger("monai_mtl")
 LACKS = {"masks": "cls", "classes": "seg"}
 """By site, the task that it has not labelled."""
+FEDERATED = ("federated", "average")
+"""The second averages over all sites, whatever their tasks."""
 
 
 def main(
@@ -42,7 +44,7 @@ def main(
         bundle: Folder of the bundle.
         rounds: Rounds of the federation; the other trainings have as many, with one site.
         local_epochs: Epochs of a round.
-        runs: Which trainings.
+        runs: Which trainings, of federated, average (one whose server averages over all sites), pooled, masks, classes.
         seed: Of the first weights, the order and the augmentation; the same in all of them.
         **settings: Overrides of train.json, such as ``image_size``.
     """
@@ -56,8 +58,8 @@ def main(
     settings = {"val_interval": rounds * local_epochs + 1, "seed": seed, **settings}
     names = [runs] if isinstance(runs, str) else list(runs)
     for run in [one for group in names for one in group.split(",")]:
-        sites = list(LACKS) if run == "federated" else [run]
-        result = train(Path(bundle), place, run, sites, rounds, local_epochs, settings)
+        sites = list(LACKS) if run in FEDERATED else [run]
+        result = train(Path(bundle), place, run, sites, rounds, local_epochs, settings, plain=run == "average")
         known = json.loads((place / "result.json").read_text()) if (place / "result.json").is_file() else {}
         known |= {"cases": sizes, "rounds": rounds, "local_epochs": local_epochs, "seed": seed, run: result}
         (place / "result.json").write_text(json.dumps(known, indent=4))
@@ -110,7 +112,14 @@ def place_of(folder: Path, site: str) -> Path:
 
 
 def train(
-    bundle: Path, place: Path, run: str, sites: list[str], rounds: int, local_epochs: int, settings: dict[str, Any]
+    bundle: Path,
+    place: Path,
+    run: str,
+    sites: list[str],
+    rounds: int,
+    local_epochs: int,
+    settings: dict[str, Any],
+    plain: bool = False,
 ) -> dict[str, Any]:
     """Train with some sites, and score the last weights on the test cases.
 
@@ -122,6 +131,7 @@ def train(
         rounds: Rounds.
         local_epochs: Epochs of a round.
         settings: Overrides.
+        plain: Whether the server averages over all sites, whatever their tasks.
     """
     from monai.fl.utils.constants import FlStatistics, WeightType
     from monai.fl.utils.exchange_object import ExchangeObject
@@ -145,14 +155,17 @@ def train(
         )
         for site in sites
     }
-    weights = {name: value.clone() for name, value in clients[sites[0]].trainer.network.state_dict().items()}
+    network = clients[sites[0]].trainer.network
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    parameters = [name for name, _ in network.named_parameters()]
+    tasks = [] if plain else [set(LACKS.values()) - {LACKS.get(site)} for site in sites]
     for number in range(1, rounds + 1):
         sent = []
         for client in clients.values():
             client.train(ExchangeObject(weights=dict(weights), weight_type=WeightType.WEIGHTS))
             sent.append(client.get_weights())
         steps = [one.statistics[FlStatistics.NUM_EXECUTED_ITERATIONS] for one in sent]
-        weights = federated_average(weights, [one.weights for one in sent], steps)
+        weights = federated_average(weights, [one.weights for one in sent], steps, tasks, parameters)
         logger.info("%s: round %d of %d, steps %s", run, number, rounds, steps)
     torch.save({"model": weights}, place / run / "model.pt")
     scored = clients[sites[0]].evaluate(ExchangeObject(weights=dict(weights), weight_type=WeightType.WEIGHTS))

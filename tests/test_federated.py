@@ -145,5 +145,29 @@ def test_the_average_by_hand():
     assert torch.equal(total["n"], torch.tensor(12))  # 10 + 0.75 + 1.5, rounded
     assert torch.equal(weights["a"], torch.tensor([1.0, 2.0]))
     for steps in ([1], [0, 0]):
-        with pytest.raises(ValueError, match="sites took"):
+        with pytest.raises(ValueError, match="took"):
             federated_average(weights, differences, steps)
+
+
+def test_sites_that_share_no_task_are_added_and_others_averaged():
+    weights = {"shared": torch.zeros(1), "mask": torch.zeros(1), "running": torch.zeros(1)}
+    zero, one = torch.zeros(1), torch.ones(1)
+    masks = {"shared": one, "mask": 3 * one, "running": one}
+    more_masks = {"shared": 5 * one, "mask": 7 * one, "running": one}
+    classes = {"shared": 10 * one, "mask": zero, "running": 4 * one}
+    names = ["shared", "mask"]
+
+    def average(*sites, tasks, steps=None):
+        moved = federated_average(weights, sites, steps or [1] * len(sites), tasks, names)
+        return {name: float(value) for name, value in moved.items()}
+
+    added = {"shared": 11, "mask": 3, "running": 2.5}
+    assert average(masks, classes, tasks=[["seg"], ["cls"]]) == added
+    weighted = {"shared": (1 + 3 * 5) / 4 + 10, "mask": 6, "running": 1.6}
+    found = average(masks, more_masks, classes, tasks=[["seg"], ["seg"], ["cls"]], steps=[1, 3, 1])
+    assert found == pytest.approx(weighted)
+    both = {"seg", "cls"}  # a site that knows both links the others
+    assert average(masks, classes, more_masks, tasks=[["seg"], ["cls"], both])["shared"] == pytest.approx(16 / 3)
+    assert average(masks, classes, tasks=[both, both]) == average(masks, classes, tasks=[])
+    with pytest.raises(ValueError, match="2 sites with 1 sets of tasks"):
+        average(masks, classes, tasks=[["seg"]])

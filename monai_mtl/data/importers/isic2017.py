@@ -5,10 +5,11 @@ Codella et al., Skin lesion analysis toward melanoma detection, arXiv 1710.05006
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from .flat import flat_rows
-from .shared import find, image_files, number, refuse_faults, refuse_mismatch, training_only
+from .shared import choose, find, image_files, leave_out, number, refuse_faults, refuse_mismatch, training_only
 from .tables import has_columns, read_table, require_columns
 
 __all__ = ["IGNORED", "LAYOUT", "UNKNOWN_PATIENTS", "matches", "read"]
@@ -19,6 +20,7 @@ IGNORED = ("*_superpixels.png",)
 PARTS = {"training": ("Training",), "validation": ("Validation",), "test": ("Test_v2", "Test")}
 FLAT = ("image", "mask", "isic_id", "diagnosis")
 DIAGNOSES = ("melanoma", "seborrheic_keratosis")
+SECTION_OF_FOLD = ("test", "training", "training", "validation", "left out")
 
 
 def matches(folder: Path) -> bool:
@@ -26,7 +28,7 @@ def matches(folder: Path) -> bool:
     return (folder / "ISIC-2017_Training_Data").is_dir() or has_columns(folder / "labels.csv", FLAT)
 
 
-def read(folder: Path, *, malignancy: bool = False) -> dict[str, list[dict]]:
+def read(folder: Path, *, malignancy: bool = False, split: str = "challenge") -> dict[str, list[dict]]:
     """Cases by the challenge's own split; a part that is not on disk is empty. All in training where flattened.
 
     ``label_cls`` is melanoma, seborrheic_keratosis or, where the table says neither, nevus.
@@ -34,11 +36,14 @@ def read(folder: Path, *, malignancy: bool = False) -> dict[str, list[dict]]:
     Args:
         folder: Folder of the data set.
         malignancy: Whether it is malignant (melanoma) or benign (both others) instead; ``diagnosis`` then says which.
+        split: ``"challenge"``, or ``"folds"``, which deals all photos into five folds by the SHA-1 of their name: 1 and
+            2 train, 3 validates, 0 tests, 4 is left out.
 
     Raises:
         DataError: If tables, columns or images are missing, or disagree.
     """
-    sections = _read(folder)
+    choose("split", split, ("challenge", "folds"))
+    sections = _read(folder) if split == "challenge" else _by_fold(_read(folder))
     for case in (case for cases in sections.values() for case in cases if malignancy):
         case["diagnosis"] = case["label_cls"]
         case["label_cls"] = "malignant" if case["diagnosis"] == "melanoma" else "benign"
@@ -53,6 +58,16 @@ def _read(folder: Path) -> dict[str, list[dict]]:
         case: dict = {"image": row["image"], "case_id": row["isic_id"], "label_cls": row["diagnosis"]}
         cases.append(case | {"label_seg": row["mask"]} | ({"fold": number(row["fold"])} if row.get("fold") else {}))
     return training_only(cases)
+
+
+def _by_fold(sections: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    dealt: dict[str, list[dict]] = {name: [] for name in SECTION_OF_FOLD}
+    cases = [case for section in sections.values() for case in section]
+    for case in cases:
+        fold = int(hashlib.sha1(case["case_id"].encode()).hexdigest(), 16) % len(SECTION_OF_FOLD)
+        dealt[SECTION_OF_FOLD[fold]].append(case)
+    leave_out([case["case_id"] for case in dealt.pop("left out")], len(cases), "fold 4")
+    return dealt
 
 
 def _part(folder: Path, names: tuple[str, ...]) -> list[dict]:
