@@ -25,5 +25,5 @@ MODALITIES = {
 COLOURS = ("ynet_biopsy", "skin_lesion_isic2017")
 BOXES = ("skin_lesion_isic2017",)
 """Those whose reply holds ``detection``, the box of the lesion."""
-CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis.", "fcn_ddsm": "c_net."}
+CLASS_BRANCH = {"acsnet_busi": ["classifier."], "ynet_biopsy": ["diagnosis."], "fcn_ddsm": ["c_net."]}
 """Where a mask tells no class, names of what only a class teaches begin so."""

@@ -7,6 +7,7 @@ and nothing of the collection.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -144,15 +145,19 @@ def check_training(server: Server, model: str, sample: Sample) -> None:
     for name, mask in sample.labelled.items():
         server.save_label(name, mask)
     before, reply = read_weights(weights), server.infer(model, sample.png)
+    phases = json.loads((server.models / model / "configs" / "train.json").read_text()).get("phases", [{}])
+    resting = (*CLASS_BRANCH.get(model, ()), *phases[0].get("frozen", ()))
     for run, wait in (("first", True), ("second", False)):
         kind = "" if wait else ", as a process of its own"
         trained = server.train(model, wait)
         check(f"{model}: {run} training of one epoch{kind}", trained.status == 200, trained.params)
         after = read_weights(weights)
         weighed = {name for name in before if name.endswith("weight")}
-        branch = {name for name in weighed if name.startswith(CLASS_BRANCH.get(model, ()))}
+        branch = {name for name in weighed if name.startswith(resting)}
         kept = {name for name in weighed if torch.equal(before[name], after[name])}
-        count = f"{len(weighed - branch)} weights, and none of the {len(branch)} that only a class teaches"
+        count = (
+            f"{len(weighed - branch)} weights, and none of the {len(branch)} that only a class or a later phase teaches"
+        )
         check(f"{model}: {run} training changes all {count}", kept == branch, sorted(kept ^ branch))
         # Batch normalisation counts its batches: a training that began anew would count from 0.
         counters = [name for name in before if name.endswith("num_batches_tracked")]
