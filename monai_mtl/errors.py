@@ -19,7 +19,7 @@ __all__ = [
 SHOWN = 10
 IMAGE_FAULTS: tuple[str, ...] = (
     *("unreadable", "name", "frames", "size", "values", "lossy", "colour", "transparency", "non_finite"),
-    *("budget", "hash", "modality"),
+    *("budget", "hash", "modality", "grey"),
 )
 
 

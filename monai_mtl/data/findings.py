@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "size": ("have a file of an impossible size", "copy or export the files again"),
     "budget": ("have a file that is too large to decode", "raise max_bytes of MedicalReader if it is right"),
     "colour": ("have colours where grey is expected", "export them without colours, or read them with color 'rgb'"),
+    "grey": ("have a grey DICOM file where colours are expected", "give the photos with their colours"),
     "modality": ("have a DICOM file of another modality", "leave the files out, or name it in modalities"),
     "transparency": ("have a partly transparent file", "flatten the files"),
     "non_finite": ("have pixels that are not finite", LEAVE_OUT),

@@ -56,6 +56,7 @@ class MedicalReader(ImageReader):
         max_bytes: Largest float32 picture that is decoded; compared with the header first.
         modalities: For DICOM: the ``Modality`` that a file must have, one of these, such as ``("MG",)``; any if
             ``None``. Other formats do not say theirs.
+        grey_dicom: Whether ``color="rgb"`` takes a DICOM file that is stored in grey.
 
     Raises:
         ValueError: If an argument is none of these.
@@ -77,6 +78,7 @@ class MedicalReader(ImageReader):
         reverse_indexing: bool = True,
         max_bytes: int = 1 << 28,
         modalities: Sequence[str] | None = None,
+        grey_dicom: bool = True,
         **_: Any,
     ) -> None:
         super().__init__()
@@ -97,7 +99,7 @@ class MedicalReader(ImageReader):
         if self.mask_values is not None and not set(self.mask_values.values()) <= set(range(classes)):
             raise ValueError(f"mask_values must lead to 0..{classes - 1}, got {mask_values}")
         self.mask_threshold = mask_threshold
-        self.reverse_indexing = reverse_indexing
+        self.reverse_indexing, self.grey_dicom = reverse_indexing, grey_dicom
         self.modalities = None if modalities is None else tuple(modalities)
         self.options = ReadOptions(voi, alpha, exif, frame, force, max_bytes)
 
@@ -143,6 +145,9 @@ class MedicalReader(ImageReader):
             raise ImageError(f"{path} is a folder", list_series(path), fix="give one of its files")
         content, decoded = read_any(path, self.options, self.kind == "mask")
         self._refuse_modality(path, decoded.meta.get("modality"))
+        if self.color == "rgb" and not self.grey_dicom and "photometric" in decoded.meta and decoded.array.ndim == 2:
+            what = f"{path} is a grey image: {decoded.meta['photometric']}"
+            raise ImageError(what, expected="one in colours", fix="give the photo with its colours", kind="grey")
         array, notices = self._values(decoded, path, content)
         notices = [*decoded.meta.pop("notices", []), *notices]
         spacing = decoded.meta.get("spacing", np.full(2, np.nan))

@@ -70,7 +70,8 @@ class BreastROCAUC(ROCAUC):
     Args:
         task: Task name.
         cases: The cases that are evaluated, with ``case_id``, ``patient_id`` and ``laterality``. One without patient or
-            side stands for a breast of its own.
+            side stands for a breast of its own. Where none has a side, they need no ``case_id`` either: those of MONAI
+            Label have none.
         prediction_key: Key of the prediction; ``None`` is the task name.
     """
 
@@ -80,14 +81,14 @@ class BreastROCAUC(ROCAUC):
         fields = ("case_id", "patient_id", "laterality")
         names = [breast_name(*(str(case.get(field) or "") for field in fields)) for case in cases]
         numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        self._breast = {str(case["case_id"]): numbers[name] for case, name in zip(cases, names, strict=True)}
+        self._breast = {str(case.get("case_id")): numbers[name] for case, name in zip(cases, names, strict=True)}
         self._sides = any(name.startswith("breast ") for name in names)
         super().__init__(task, prediction_key)
 
     def iteration_completed(self, engine: Engine) -> None:
         """Note which cases the batch holds, which the output does not say, then as any metric."""
         batch: Any = engine.state.batch
-        self._names = [str(case["case_id"]) for case in batch]
+        self._names = [str(case.get("case_id")) for case in batch]
         super().iteration_completed(engine)
 
     def update(self, output: Sequence[Mapping[str, Any]]) -> None:

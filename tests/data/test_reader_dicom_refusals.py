@@ -69,6 +69,16 @@ def test_an_option_that_there_is_not(option, reason):
         MedicalReader(**option)
 
 
+def test_a_grey_file_is_refused_where_colours_are_needed(tmp_path):
+    path = made(tmp_path)
+    error = refusal(path, color="rgb", grey_dicom=False)
+    assert (error.kind, error.expected) == ("grey", "one in colours")
+    assert "MONOCHROME2" in error.what
+    assert read(path, color="rgb")[0].shape == (3, *RAW.shape)
+    assert np.array_equal(read(path, grey_dicom=False)[0], read(path)[0])  # a reader of grey ones
+    assert read(real(tmp_path, "SC_rgb.dcm"), color="rgb", grey_dicom=False)[0].shape[0] == 3
+
+
 def test_a_file_of_another_modality_is_refused_where_modalities_are_named(tmp_path):
     path = made(tmp_path, Modality="CT")
     error = refusal(path, modalities=["MG", "CR"])

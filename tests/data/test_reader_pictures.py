@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -62,6 +63,22 @@ def test_rows_or_columns_may_come_first(tmp_path):
     assert MedicalReader().get_data([path])[0].shape == (4, 6)
     large = np.arange(200 * 333, dtype=np.uint16).reshape(200, 333)
     assert np.array_equal(MedicalReader().get_data([save(tmp_path / "b.png", large)])[0], large.T)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_colours_of_nifti_are_those_of_the_same_picture(tmp_path, suffix):
+    turned = np.ascontiguousarray(COLOUR.swapaxes(0, 1)).view([(name, "u1") for name in "RGB"])[..., 0]
+    path = tmp_path / f"a{suffix}"
+    nibabel.save(nibabel.Nifti1Image(turned[..., None], np.diag([0.5, 0.25, 1, 1])), path)
+    values, meta = read(path, color="rgb")
+    assert np.array_equal(values, COLOUR.transpose(2, 0, 1))
+    assert meta["bits"] == 8
+    assert meta["spacing"].tolist() == [0.5, 0.25]
+    assert read_size(path) == COLOUR.shape[1::-1]
+    with pytest.raises(ImageError, match="colour image"):
+        read(path)
+    with pytest.raises(ImageError, match="288 bytes when decoded"):
+        read(path, color="rgb", max_bytes=4 * COLOUR.size - 1)
 
 
 def test_colours_come_as_three_channels_and_grey_three_times(tmp_path):

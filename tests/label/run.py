@@ -7,6 +7,7 @@ and nothing of the collection.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,57 +19,26 @@ from typing import Any
 import numpy as np
 import torch
 from checking import attempt, check, exit_code, tell
+from known import BOXES, CLASS_BRANCH, LABELS
 from monai.metrics import compute_dice
+from packing import pack, reference
 from PIL import Image
-from server import HERE, Answer, Server, environment
+from refusals import check_errors
+from server import Answer, Server, environment
 from space import check_space
-from studies import BUNDLES, ROOT, Sample, broken_files, real_mammograms, write_studies
-
-LABELS = {"hds_inbreast": {"mass": 1}, "acsnet_busi": {"lesion": 1}, "ynet_biopsy": {"gland": 1}}
-CLASS_BRANCH = {"acsnet_busi": "classifier.", "ynet_biopsy": "diagnosis."}
-"""Where a mask tells no class, names of what only a class teaches begin so."""
-
-
-def pack(packer: str, folder: Path) -> list[Path]:
-    """Pack each bundle in the collection's environment."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for name in BUNDLES:
-        words = ["-m", "monai_mtl", "pack", name, "--out", str(folder / name)]
-        if not (ROOT / "bundles" / name / "models" / "model.safetensors").is_file():
-            tell(f"note  {name} ships no weights: packed with random ones, whose masks mean nothing")
-            file = str(folder / "random.pt")
-            made = [packer, "-W", "ignore", str(HERE / "random_weights.py"), f"bundles/{name}", file]
-            subprocess.run(made, check=True, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL)
-            words += ["--weights", file]
-        subprocess.run([packer, "-W", "ignore", *words], check=True, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL)
-    return [folder / name for name in BUNDLES]
-
-
-def reference(bundle: Path, image: Path) -> np.ndarray:
-    """Mask that ``monai.bundle run`` writes of the same image with the same folder and packages."""
-    with tempfile.TemporaryDirectory() as folder:
-        (images := Path(folder) / "images").mkdir()
-        shutil.copy(image, images)
-        command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file"]
-        command += ["configs/inference.json", "--dataset_dir", str(images), "--output_dir", f"{folder}/out"]
-        command += ["--device", "cpu"]
-        done = subprocess.run(command, cwd=bundle, env=environment(Path(folder)), capture_output=True, text=True)
-        masks = sorted(Path(folder, "out").rglob("*_mask.png"))
-        if not masks:
-            raise RuntimeError(done.stderr[-600:])
-        return np.asarray(Image.open(masks[0]))
+from studies import Sample, real_mammograms, write_studies
 
 
 def check_info(server: Server) -> None:
     """Models, trainers and labels, as a viewer asks first."""
     info = server.call("get", "/info/").json()
-    for name in BUNDLES:
+    for name in LABELS:
         model = info["models"].get(name, {})
         found = {key: model.get(key) for key in ("type", "labels", "dimension")}
         wanted = {"type": "segmentation", "labels": LABELS[name], "dimension": 2}
         check(f"{name}: /info has a 2D segmentation, labels {LABELS[name]}", found == wanted, found)
         check(f"{name}: /info has a trainer", name in info["trainers"], list(info["trainers"]))
-    names = [label for labels in LABELS.values() for label in labels]
+    names = list(dict.fromkeys(label for labels in LABELS.values() for label in labels))
     check(f"/info labels: {names}", info["labels"] == names, info["labels"])
 
 
@@ -87,21 +57,51 @@ def ask(server: Server, model: str, image: str, size: tuple[int, int] | None = N
     chances = result.get("probabilities", {})
     told = result.get("label") in chances and abs(sum(chances.values()) - 1) < 1e-4
     check(f"{what}: params hold the class: {result.get('label')}", told, reply.params)
+    if model in BOXES:
+        check_box(what, reply)
     return reply
 
 
+def check_box(what: str, reply: Answer) -> None:
+    """One lesion: its box lies in the image and around its mask, or nothing was found and both are empty."""
+    found, mask = reply.params.get("detection", {}), reply.mask
+    box, score = found.get("box_xyxy"), found.get("score", -1)
+    told = f"{what}: params hold the box {box}, score {score}"
+    if box is None:
+        check(told, score == 0 and not mask.any(), reply.params)
+        return
+    rows, columns = np.nonzero(mask)
+    room = max(mask.shape) / 50  # a pixel or two of the network's image
+    first, last = np.array(box[:2]), np.array(box[2:])
+    fits = rows.size > 0 and score > 0 and (first >= 0).all() and (last <= mask.shape[::-1]).all()
+    fits = fits and (first <= np.array([columns.min(), rows.min()]) + room).all()
+    fits = fits and (last >= np.array([columns.max(), rows.max()]) - room).all()
+    check(f"{told}, around the mask", bool(fits), reply.params)
+
+
 def compare(reply: Answer, model: str, bundle: Path, image: Path) -> None:
-    """The server's mask and that of MONAI's own run."""
-    wanted, mask = reference(bundle, image), reply.mask
-    levels = wanted // max(1, wanted.max() // max(1, mask.max()))  # ours writes one lesion as 255
+    """The server's answer and that of MONAI's own run."""
+    (wanted, result), mask = reference(bundle, image), reply.mask
+    values = list(LABELS[model].values())
+    levels = wanted if len(values) > 1 else (wanted > 0).astype(np.uint8)  # ours writes one lesion as 255
     # bundle run lays the weights out for speed, so the last bits of the logits differ.
-    told = f"{model}: the mask is that of monai.bundle run ({(mask > 0).mean():.3f} of the image)"
+    shares = " and ".join(f"{(mask == value).mean():.3f}" for value in values)
+    told = f"{model}: the mask is that of monai.bundle run ({shares} of the image)"
     if levels.shape != mask.shape:
         check(told, False, f"{mask.shape}, not {levels.shape}")
         return
-    ours, theirs = (torch.as_tensor(one > 0)[None, None] for one in (levels, mask))
-    dice = float(compute_dice(theirs, ours, ignore_empty=False))
+    ours, theirs = (torch.as_tensor(np.stack([one == value for value in values]))[None] for one in (levels, mask))
+    dice = float(compute_dice(theirs, ours, ignore_empty=False).min())
     check(f"{told}, Dice {dice:.4f}", dice > 0.99)
+    numbers, wanted_numbers = np.array(_numbers(reply.params)), np.array(_numbers(result))
+    same = numbers.shape == wanted_numbers.shape and np.allclose(numbers, wanted_numbers, atol=0.01)
+    check(f"{model}: and so are the numbers beside it", same, (numbers, wanted_numbers))
+
+
+def _numbers(result: dict[str, Any]) -> list[float]:
+    """Probabilities of the classes and, where there is one, the box in fractions of 1000 pixels."""
+    box = result.get("detection", {}).get("box_xyxy") or []
+    return [*result["classification"]["probabilities"].values(), *(value / 1000 for value in box)]
 
 
 def check_formats(server: Server, model: str, sample: Sample, bundle: Path) -> None:
@@ -113,7 +113,8 @@ def check_formats(server: Server, model: str, sample: Sample, bundle: Path) -> N
         same = ask(server, model, other)
         equal = same.status == reply.status == 200 and np.array_equal(same.mask, reply.mask)
         check(f"{model}, {other}: the mask of the same pixels in PNG", equal)
-        check(f"{model}, {other}: and their class", same.params["classification"] == reply.params["classification"])
+        told = [{key: one.params.get(key) for key in ("classification", "detection")} for one in (same, reply)]
+        check(f"{model}, {other}: and what is told beside it", told[0] == told[1], told)
         check_space(server, model, other)
     sent = server.infer(model, file=path)
     equal = sent.status == 200 and np.array_equal(sent.mask, reply.mask)
@@ -144,15 +145,19 @@ def check_training(server: Server, model: str, sample: Sample) -> None:
     for name, mask in sample.labelled.items():
         server.save_label(name, mask)
     before, reply = read_weights(weights), server.infer(model, sample.png)
+    phases = json.loads((server.models / model / "configs" / "train.json").read_text()).get("phases", [{}])
+    resting = (*CLASS_BRANCH.get(model, ()), *phases[0].get("frozen", ()))
     for run, wait in (("first", True), ("second", False)):
         kind = "" if wait else ", as a process of its own"
         trained = server.train(model, wait)
         check(f"{model}: {run} training of one epoch{kind}", trained.status == 200, trained.params)
         after = read_weights(weights)
         weighed = {name for name in before if name.endswith("weight")}
-        branch = {name for name in weighed if name.startswith(CLASS_BRANCH.get(model, ()))}
+        branch = {name for name in weighed if name.startswith(resting)}
         kept = {name for name in weighed if torch.equal(before[name], after[name])}
-        count = f"{len(weighed - branch)} weights, and none of the {len(branch)} that only a class teaches"
+        count = (
+            f"{len(weighed - branch)} weights, and none of the {len(branch)} that only a class or a later phase teaches"
+        )
         check(f"{model}: {run} training changes all {count}", kept == branch, sorted(kept ^ branch))
         # Batch normalisation counts its batches: a training that began anew would count from 0.
         counters = [name for name in before if name.endswith("num_batches_tracked")]
@@ -168,31 +173,6 @@ def check_training(server: Server, model: str, sample: Sample) -> None:
         server.remove_label(name)
 
 
-def check_errors(server: Server, folder: Path, sample: Sample, colours: str) -> None:
-    """Each error says why, and the server answers afterwards."""
-    before = server.infer("hds_inbreast", sample.png)
-    nowhere = server.infer("hds_inbreast", "nowhere")
-    asked = {
-        "an image that is not there": (nowhere, 404, "no image of this name"),
-        "a model that is not there": (server.infer("nothing", sample.png), 404, "no model 'nothing'"),
-    }
-    for what, (model, file, reason) in broken_files(folder).items():
-        asked[what] = (server.infer(model, file=file), 422, reason)
-    for what, (reply, status, reason) in asked.items():
-        text = str(reply.params.get("detail"))
-        first = text.splitlines()[0] if text else ""
-        check(f"{what}: {status}, {first[-110:]}", reply.status == status and reason in text, (reply.status, text))
-    mixed = server.batch("hds_inbreast", [sample.png, colours])
-    text = str(mixed.params.get("detail"))
-    check(f"a batch with such a picture: {mixed.status}", mixed.status == 422 and "colour" in text, text)
-    empty = server.train("hds_inbreast", True)
-    text = str(empty.params.get("detail"))
-    check(f"training without a mask: {empty.status}, {text[:60]!r}", empty.status == 422 and "no cases" in text, text)
-    check("the server is alive", server.alive())
-    after = server.infer("hds_inbreast", sample.png)
-    check("and answers as before", after.status == 200 and after.file == before.file, after.params)
-
-
 def main() -> int:
     """Pack, start, ask, stop."""
     parser = argparse.ArgumentParser()
@@ -203,7 +183,6 @@ def main() -> int:
         (studies := folder / "studies").mkdir()
         (packed := folder / "packed").mkdir()
         bundles, samples, real = pack(packer, packed), write_studies(studies), real_mammograms(studies)
-        mammogram, colours = samples["hds_inbreast"], samples["ynet_biopsy"].png
         found = subprocess.run(
             [sys.executable, "-c", "import monai_mtl"], env=environment(folder), cwd=folder, stderr=subprocess.DEVNULL
         )
@@ -213,15 +192,15 @@ def main() -> int:
                 check_info(server)
                 for bundle in bundles:
                     attempt(f"{bundle.name}: formats", check_formats, server, bundle.name, samples[bundle.name], bundle)
-                for image in real:
-                    attempt(f"real mammogram {image}", ask_real, server, image)
+                for model, image in zip(("hds_inbreast", "hds_inbreast", "fcn_ddsm"), [*real, *real], strict=False):
+                    attempt(f"{model}: real mammogram {image}", ask_real, server, model, image)
                 if not real:
                     tell("note  no real mammograms: MONAI_MTL_DATA names no folder with cbis_ddsm_dicom_mg")
-                attempt("errors", check_errors, server, folder / "broken", mammogram, colours)
+                attempt("errors", check_errors, server, folder / "broken", samples)
                 for model, sample in samples.items():
                     attempt(f"{model}: batch", check_batch, server, model, sample)
                     attempt(f"{model}: training", check_training, server, model, sample)
-                attempt("errors after training", check_errors, server, folder / "again", mammogram, colours)
+                attempt("errors after training", check_errors, server, folder / "again", samples)
             finally:
                 kept = shutil.copy(folder / "server.log", Path(tempfile.gettempdir()) / "monailabel_server.log")
                 tell(f"note  the server's log: {kept}")
@@ -229,13 +208,13 @@ def main() -> int:
     return exit_code()
 
 
-def ask_real(server: Server, image: str) -> None:
+def ask_real(server: Server, model: str, image: str) -> None:
     """A mammogram as a hospital has it."""
     import pydicom
 
     header = pydicom.dcmread(server.studies / f"{image}.dcm", stop_before_pixels=True)
-    ask(server, "hds_inbreast", image, (header.Columns, header.Rows))
-    check_space(server, "hds_inbreast", image)
+    ask(server, model, image, (header.Columns, header.Rows))
+    check_space(server, model, image)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures for the server: sample images of the bundles in three formats, real mammograms, and what must be refused."""
+"""Pictures for the server: sample images of the bundles in several formats, their masks, and real mammograms."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pydicom
+from known import COLOURS, LABELS, MODALITIES, ROOT
 from PIL import Image
-from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    VLPhotographicImageStorage,
+    generate_uid,
+)
 
-__all__ = ["BUNDLES", "SPACING", "Sample", "broken_files", "real_mammograms", "write_studies"]
+__all__ = ["SPACING", "Sample", "real_mammograms", "write_dicom", "write_studies"]
 
-ROOT = Path(__file__).resolve().parents[2]
-BUNDLES = {"hds_inbreast": "MG", "acsnet_busi": "US", "ynet_biopsy": ""}
-"""And the modality of their DICOM files; the one without is asked for pictures only. ``fcn_ddsm`` is not among them
-yet: it answers, but its training is refused, see docs/how-to/monai-label.md."""
-MASKS = {"fcn_ddsm": 2}
-"""Value of a lesion where the masks of the sample data have others than the model: all of theirs are malignant."""
 SPACING = (0.14, 0.07)
 """Millimetres in x and y of the NIfTI and DICOM files; unlike each other, so that they cannot be confused."""
 ORIGIN = (12.0, -34.0, 5.0)
+STORAGE = (DigitalMammographyXRayImageStorageForPresentation, VLPhotographicImageStorage)
+"""Of grey DICOM files and of those in colour; ITK, which the checks compare places with, does not know dermoscopy's."""
 ROWS = 480
-"""Of 512: no square, so that x and y cannot be confused."""
+"""At most: of 512 x 512 no square, so that x and y cannot be confused."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Sample:
     Args:
         png: Name of a picture.
         others: Names of the same pixels in other formats.
-        labelled: Names of pictures for training, with their masks: one in NIfTI, the others as the bundle has them.
+        labelled: Names of pictures for training, with their masks: one in NIfTI, the others in PNG.
     """
 
     png: str
@@ -47,73 +48,97 @@ class Sample:
 
 
 def write_studies(folder: Path) -> dict[str, Sample]:
-    """Fill the datastore's folder; samples by bundle."""
-    return {name: _sample(name, folder) for name in BUNDLES}
+    """Fill the datastore's folder; samples by bundle. Masks lie beside the folder."""
+    return {name: _sample(name, folder) for name in LABELS}
 
 
 def _sample(bundle: str, folder: Path) -> Sample:
     source = ROOT / "bundles" / bundle / "sample_data"
     cases = json.loads((source / "dataset.json").read_text())["training"]
-    classes = {int(case["label_cls"]) for case in cases}
-    chosen = [next(case for case in cases if case["label_cls"] == label) for label in sorted(classes)[:2]]
-    chosen += [next(case for case in reversed(cases) if case["label_cls"] == label) for label in sorted(classes)[:2]]
+    classes = sorted({int(case["label_cls"]) for case in cases})[:2]
+    chosen = [next(case for case in cases if case["label_cls"] == label) for label in classes]
+    chosen += [next(case for case in reversed(cases) if case["label_cls"] == label) for label in classes]
     labelled = {}
     for case in chosen:
         picture = source / case["image"]
-        shutil.copy(picture, folder)
-        labelled[picture.stem] = source / case["label_seg"]
-    if bundle in MASKS:
-        labelled = {
-            stem: _valued(mask, MASKS[bundle], folder.parent / f"{stem}.png") for stem, mask in labelled.items()
-        }
-    first = next(iter(labelled))
-    labelled[first] = _as_slicer_saves(labelled[first], folder.parent / f"{bundle}_{first}.nii.gz")
+        name = f"{bundle}_{picture.stem}"
+        shutil.copy(picture, folder / f"{name}{picture.suffix}")
+        mask = folder.parent / f"{name}_mask.{'png' if labelled else 'nii.gz'}"
+        _draw(np.asarray(Image.open(source / case["label_seg"])) > 0, len(LABELS[bundle]), mask)
+        labelled[name] = mask
     array = np.asarray(Image.open(source / chosen[1]["image"]))[:ROWS]
-    name = f"{bundle}_same"
-    Image.fromarray(array).save(folder / f"{name}_png.png")
-    others = []
-    if modality := BUNDLES[bundle]:
-        grey = np.asarray(Image.fromarray(array).convert("L"))
-        _write_nifti(folder / f"{name}_nii.nii.gz", grey)
-        _write_dicom(folder / f"{name}_dcm.dcm", grey, modality)
-        others = [f"{name}_nii", f"{name}_dcm"]
-    return Sample(f"{name}_png", others, labelled)
+    return Sample(f"{bundle}_same_png", _same(array, bundle, folder / f"{bundle}_same"), labelled)
 
 
-def _valued(mask: Path, value: int, path: Path) -> Path:
-    array = (np.asarray(Image.open(mask)) > 0).astype(np.uint8) * np.uint8(value)
-    Image.fromarray(array).save(path)
-    return path
+def _draw(lesion: np.ndarray, labels: int, path: Path) -> None:
+    """What an annotator saves: the values that ``/info`` names. Of two labels the lesion has the second.
+
+    Each label before it is drawn as another lesion of the same shape, half of its height further down.
+    """
+    step = int(lesion.any(axis=1).sum()) // 2
+    mask = np.zeros(lesion.shape, np.uint8)
+    for value in range(1, labels + 1):
+        mask[np.roll(lesion, (labels - value) * step, axis=0)] = value
+    if path.suffix == ".png":
+        Image.fromarray(mask).save(path)
+        return
+    # As a slice, which is how a viewer of volumes holds pictures too.
+    nibabel.save(nibabel.Nifti1Image(mask.T[..., None], np.diag([-1.0, -1.0, 1.0, 1.0])), path)
 
 
-def _as_slicer_saves(mask: Path, path: Path) -> Path:
-    """The mask of a picture as a slice, which is how a viewer of volumes holds pictures too."""
-    array = (np.asarray(Image.open(mask)) > 0).astype(np.uint8)
-    nibabel.save(nibabel.Nifti1Image(array.T[..., None], np.diag([-1.0, -1.0, 1.0, 1.0])), path)
-    return path
+def _same(array: np.ndarray, bundle: str, path: Path) -> list[str]:
+    """Write the same pixels in each format that a bundle is asked for; names but for that of the PNG."""
+    kinds = []
+    if bundle in COLOURS:
+        array = _through_jpeg(array, path.with_name(f"{path.name}_jpg.jpg"))
+        kinds.append("jpg")
+    else:
+        array = np.asarray(Image.fromarray(array).convert("L"))
+    Image.fromarray(array).save(path.with_name(f"{path.name}_png.png"))
+    if bundle in MODALITIES:
+        _write_nifti(path.with_name(f"{path.name}_nii.nii.gz"), array)
+        kinds.append("nii")
+    for modality in MODALITIES.get(bundle, ()):
+        write_dicom(path.with_name(f"{path.name}_{modality}.dcm"), array, modality)
+        kinds.append(modality)
+    return [f"{path.name}_{kind}" for kind in kinds]
 
 
-def _write_nifti(path: Path, grey: np.ndarray) -> None:
+def _through_jpeg(array: np.ndarray, path: Path) -> np.ndarray:
+    """Write a JPEG; the pixels that it holds."""
+    Image.fromarray(array).save(path, quality=90)
+    return np.asarray(Image.open(path))
+
+
+def _write_nifti(path: Path, array: np.ndarray) -> None:
     affine = np.diag([-SPACING[0], -SPACING[1], 1.0, 1.0])
     affine[:3, 3] = ORIGIN
-    image = nibabel.Nifti1Image(grey.T[..., None], affine)
+    turned = np.ascontiguousarray(array.swapaxes(0, 1))
+    if array.ndim == 3:
+        turned = turned.view([(name, "u1") for name in "RGB"])[..., 0]
+    image = nibabel.Nifti1Image(turned[..., None], affine)
     image.header.set_xyzt_units("mm")
     nibabel.save(image, path)
 
 
-def _write_dicom(path: Path, grey: np.ndarray, modality: str) -> None:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = DigitalMammographyXRayImageStorageForPresentation
+def write_dicom(path: Path, array: np.ndarray, modality: str) -> None:
+    """Grey ``(H, W)`` or colours ``(H, W, 3)``, uint8."""
+    meta, colours = FileMetaDataset(), array.ndim == 3
+    meta.MediaStorageSOPClassUID = STORAGE[colours]
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     header = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
     header.SOPClassUID, header.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    header.Modality, header.PhotometricInterpretation = modality, "MONOCHROME2"
-    header.Rows, header.Columns = grey.shape
+    header.Modality, header.PhotometricInterpretation = modality, "RGB" if colours else "MONOCHROME2"
+    header.Rows, header.Columns = array.shape[:2]
     header.BitsAllocated = header.BitsStored = 8
-    header.HighBit, header.PixelRepresentation, header.SamplesPerPixel = 7, 0, 1
-    header.ImagerPixelSpacing = list(SPACING[::-1])
-    header.PixelData = grey.tobytes()
+    header.HighBit, header.PixelRepresentation, header.SamplesPerPixel = 7, 0, 3 if colours else 1
+    if colours:
+        header.PlanarConfiguration = 0
+        header.PixelSpacing = list(SPACING[::-1])
+    else:
+        header.ImagerPixelSpacing = list(SPACING[::-1])
+    header.PixelData = array.tobytes()
     pydicom.dcmwrite(path, header, enforce_file_format=True)
 
 
@@ -124,29 +149,3 @@ def real_mammograms(folder: Path) -> list[str]:
     for path in found:
         shutil.copy(path, folder)
     return [path.stem for path in found]
-
-
-def broken_files(folder: Path) -> dict[str, tuple[str, Path, str]]:
-    """By what it is: model, file and what the error must name. None of them is in the datastore."""
-    folder.mkdir()
-    text = folder / "text.png"
-    text.write_text("no picture")
-    whole = (ROOT / "bundles" / "acsnet_busi" / "sample_data" / "images").glob("*.png")
-    cut = folder / "cut.png"
-    content = min(whole).read_bytes()
-    cut.write_bytes(content[: len(content) // 2])
-    colours = shutil.copy(min((ROOT / "bundles" / "ynet_biopsy" / "sample_data" / "images").glob("*.png")), folder)
-    ct = shutil.copy(str(get_testdata_file("CT_small.dcm", download=False)), folder)
-    volume = folder / "volume.nii.gz"
-    nibabel.save(nibabel.Nifti1Image(np.zeros((8, 8, 5), np.uint8), np.eye(4)), volume)
-    mammogram = folder / "mammogram.dcm"
-    _write_dicom(mammogram, np.zeros((64, 48), np.uint8), "MG")
-    return {
-        "a text called .png": ("hds_inbreast", text, "not an image"),
-        "half a PNG": ("acsnet_busi", cut, "truncated"),
-        "a picture in colours": ("hds_inbreast", Path(colours), "colour"),
-        "a CT": ("hds_inbreast", Path(ct), "modality CT"),
-        "a volume": ("hds_inbreast", volume, "8 x 8 x 5"),
-        "a mammogram, to the model for ultrasound": ("acsnet_busi", mammogram, "modality MG"),
-        "a mammogram, to the model for sections": ("ynet_biopsy", mammogram, "modality MG"),
-    }

@@ -151,6 +151,13 @@ def test_the_metric_is_undefined_with_its_reason(cases, reason):
     assert detail["reason"] == reason
 
 
+def test_cases_of_monai_label_which_have_no_names_leave_the_metric_undefined():
+    cases = [{key: value for key, value in case.items() if key != "case_id"} for case in batches_of(mammograms(2))[0]]
+    value, detail = evaluate(BreastROCAUC("cls", [{"image": "a.png", "label": "b.png"}]), [cases[:3], cases[3:]])
+    assert math.isnan(value)
+    assert detail["reason"] == NO_SIDE
+
+
 def test_a_case_that_the_metric_was_not_given_is_refused():
     cases = mammograms(2)
     with pytest.raises(DataError, match="knows no breast") as error:

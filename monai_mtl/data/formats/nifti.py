@@ -21,6 +21,8 @@ from .options import COPY, Decoded, ReadOptions, refuse_large, refuse_large_file
 __all__ = ["read_nifti", "read_nifti_size"]
 
 HEADERS = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
+RGB = ("R", "G", "B")
+"""Fields of a pixel in colour, as nibabel calls them."""
 MILLIMETRES = {1: 1e3, 2: 1.0, 3: 1e-3}
 """In a unit of space, by its code; code 0 states none."""
 ROOM = 1 << 20
@@ -40,7 +42,8 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         options: ``frame`` (index along the third axis) and ``max_bytes`` count.
 
     Returns:
-        Array ``(H, W)`` (the file's first axis is x), bits a pixel, and meta data.
+        Array ``(H, W)`` or, of the type RGB24, ``(H, W, 3)`` (the file's first axis is x), bits of a sample, and meta
+        data.
 
     Raises:
         ImageError: If the file is damaged, too large, or holds no single slice and none is chosen.
@@ -50,8 +53,10 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         image = _open(content)
         shape, header = image.shape, image.header
         index = _slice(shape, path, options.frame)
-        refuse_large(path, int(shape[0]) * int(shape[1]), options)
-        needed = int(header["vox_offset"]) + math.prod(map(int, shape)) * header.get_data_dtype().itemsize
+        dtype = header.get_data_dtype()
+        colours = dtype.names == RGB
+        refuse_large(path, int(shape[0]) * int(shape[1]) * (len(RGB) if colours else 1), options)
+        needed = int(header["vox_offset"]) + math.prod(map(int, shape)) * dtype.itemsize
         if len(content) < needed:
             raise ValueError(f"{len(content)} bytes, its header needs {needed}")
         # Unchecked, because nibabel makes a spacing of 0 one of 1.
@@ -59,9 +64,11 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
         spacing = np.abs(unchecked["pixdim"][1:3].astype(float))
         if not bool((np.isfinite(spacing) & (spacing > 0)).all()):
             raise ValueError(f"pixel spacing {spacing.tolist()}")
-        if header.get_data_dtype().kind not in "iuf":
-            raise ValueError(f"pixels of type {header.get_data_dtype()}")
-        array = np.asanyarray(image.dataobj[index])
+        if dtype.kind not in "iuf" and not colours:
+            raise ValueError(f"pixels of type {dtype}")
+        array = np.asanyarray(image.dataobj[index]).T
+        if colours:
+            array = np.stack([array[name] for name in RGB], axis=-1)
         unit = int(header["xyzt_units"]) & 7
         if unit not in (0, *MILLIMETRES):
             raise ValueError(f"unit of space {unit}, which means nothing")
@@ -75,7 +82,7 @@ def read_nifti(path: Path, options: ReadOptions) -> Decoded:
     notices += ["no orientation (qform and sform are 0): left and right are not known"] if codes == (0, 0) else []
     source = "pixdim" if unit in MILLIMETRES else "pixdim (no unit stated, taken as mm)"
     meta = {"spacing": spacing, "spacing_source": source, "notices": notices}
-    return Decoded(array.T, 8 * header.get_data_dtype().itemsize, meta)
+    return Decoded(array, 8 if colours else 8 * dtype.itemsize, meta)
 
 
 def read_nifti_size(path: Path, options: ReadOptions) -> tuple[int, int]:
