@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from monai_mtl.bundle.weights import ship_weights
 from monai_mtl.data import digest_of
-from monai_mtl.metrics import CLEAN, CaseTable, paired_difference, score_case
+from monai_mtl.metrics import CLEAN, MEASURE_SETS, CaseTable, measure_all, paired_difference, score_case
 from monai_mtl.metrics.constant_mask import best_constant_mask
 from monai_mtl.metrics.image_measures import calibration_bins
 from monai_mtl.outputs.overlay import contact_sheet
@@ -38,13 +38,14 @@ from monai_mtl.outputs.result_json import software_versions, write_json
 
 WEIGHTS = "models/model.safetensors"
 RECIPE = ("cdd_cesm", "cdd_cesm_2")
-AIMS = {"dice_lesion": 0.40, "auc": 0.75}
-"""Set before the training of hds_inbreast."""
+AIMS = {"hds_inbreast": {"dice_lesion": 0.40, "auc": 0.75}}
+"""Set before the training."""
+SUBGROUP_FIGURES = ("dice_lesion", "auc")
 ENOUGH = 30
 """Test images below which the card has tables alone: no verdict, subgroups, calibration, failures."""
 TITLES = {"clean": "Clean figures", "clean_classes": "Clean figures"}
 TITLES |= dict.fromkeys(("hds_paper", "acsnet_paper", "ynet_paper"), "By the rules of the paper's code")
-TITLES |= {"fcn_paper": "The figures that the paper names"}
+TITLES |= {"fcn_paper": "The figures that the paper names", "isic": "By the challenge's rules", "boxes": "Boxes"}
 
 
 def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECIPE, **facts: Any) -> None:
@@ -62,7 +63,7 @@ def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECI
         "recipe": recipe if isinstance(recipe, str) else list(recipe),
         "datalist": {name: _digest(cases) for name, cases in sections.items()},
         "cases": {name: len(cases) for name, cases in sections.items()},
-        "patients": {name: len({case["patient_id"] for case in cases}) for name, cases in sections.items()},
+        "patients": {name: len({case.get("patient_id") or case["case_id"] for case in cases}) for name, cases in sections.items()},
         "software": software_versions(),
         **facts,
     }
@@ -109,7 +110,7 @@ def write(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE, ablation
         results["ablation"] = json.loads((docs / "results.json").read_text()).get("ablation")
     write_json(docs / "results.json", results)
     # What is read back is what was written: None for nan.
-    put_into_card(docs / "README.md", _card(json.loads((docs / "results.json").read_text())))
+    put_into_card(docs / "README.md", _card(bundle, json.loads((docs / "results.json").read_text())))
 
 
 def check(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
@@ -125,7 +126,7 @@ def check(bundle: str, data: str, recipe: str | Sequence[str] = RECIPE) -> None:
         found = _evaluate(bundle, data, recipe, Path(scratch))
         write_json(Path(scratch) / "found.json", found)
         found = json.loads((Path(scratch) / "found.json").read_text())
-    names = ("cases", "patients", "tables", "subgroups", "constant_mask", "calibration")
+    names = ("cases", "patients", "tables", "subgroups", "constant_mask", "area_prior", "calibration")
     differing = [d for name in names for d in _differences(stated.get(name), found.get(name), name)]
     print("\n".join(differing) or "every number of the card came out again")
     sys.exit(1 if differing else 0)
@@ -175,8 +176,21 @@ def _evaluate(bundle: str, data: str, recipe: str | Sequence[str], scratch: Path
         "dice_lesion": CLEAN["dice_lesion"].compute(constant).value,
         "difference": paired_difference(constant, table, measures),
     }
+    if "isic" in results["tables"]:
+        jaccard = {"jaccard": MEASURE_SETS["isic"]["jaccard"]}
+        results["constant_mask"]["jaccard"] = jaccard["jaccard"].compute(constant).value
+        results["constant_mask"]["difference"] |= paired_difference(constant, table, jaccard)
+        results["area_prior"] = _area_prior(table, scores)
     results["calibration"] = calibration_bins(table)
     return results
+
+
+def _area_prior(table: CaseTable, scores: list[dict]) -> dict[str, Any]:
+    """The class told by the size of the annotated lesion alone: the larger, the likelier the last class."""
+    sizes = [(row["tp"] + row["fn"]) / sum(row[key] for key in ("tp", "fp", "fn", "tn")) for row in scores]
+    prior = CaseTable.from_rows([{**row, "probability": size} for row, size in zip(scores, sizes, strict=True)])
+    auc = {"auc": CLEAN["auc"]}
+    return {**measure_all(prior, auc, draws=1000), "difference": paired_difference(prior, table, auc)}
 
 
 def _constant_rows(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
@@ -200,9 +214,9 @@ def _constant_rows(flow: ConfigWorkflow, scores: list[dict]) -> list[dict]:
 
 
 def _failures(results: dict[str, Any], scratch: Path) -> Image.Image:
-    """The four worst masks of images with a mass, and the four most wrong classes."""
+    """The four worst masks of images with a lesion, and the four most wrong classes."""
     rows = [row for row in results["rows"] if row.get("label") is not None]
-    massive = sorted((row for row in rows if row["label"] == 1), key=_dice)
+    massive = sorted((row for row in rows if row["tp"] + row["fn"]), key=_dice)
     wrong = sorted(rows, key=lambda row: abs(row["probability"] - row["label"]), reverse=True)
     names = list(dict.fromkeys([row["case_id"] for row in massive[:4]] + [row["case_id"] for row in wrong]))[:8]
     pictures = [Image.open(scratch / "overlays" / f"{name}.png") for name in names]
@@ -214,10 +228,10 @@ def _dice(row: dict[str, Any]) -> float:
     return 2 * row["tp"] / total if total else 0.0
 
 
-def _card(results: dict[str, Any]) -> list[str]:
+def _card(bundle: str, results: dict[str, Any]) -> list[str]:
     lines = [f"{results['cases']} test images of {results['patients']} patients; {results['interval']}."]
     if "constant_mask" in results:
-        lines += ["", *_verdict(results)]
+        lines += ["", *_verdict(results, AIMS.get(bundle, {}))]
     for name, figures in sorted(results["tables"].items()):
         lines += ["", f"### {TITLES.get(name, name)}", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
         lines += figure_rows(figures)
@@ -228,13 +242,15 @@ def _card(results: dict[str, Any]) -> list[str]:
 
 def _more(results: dict[str, Any]) -> list[str]:
     """Subgroups, calibration, ablation, failures."""
-    lines = ["", "### Subgroups", "| group | images | Dice on mass images | AUC |", "|---|---|---|---|"]
+    lines: list[str] = []
+    if results["subgroups"]:
+        lines += ["", "### Subgroups", "| group | images | Dice where a lesion is | AUC |", "|---|---|---|---|"]
     for field, groups in results["subgroups"].items():
         for value, figures in groups.items():
-            dice, auc = (figures[key] for key in AIMS)
+            dice, auc = (figures[key] for key in SUBGROUP_FIGURES)
             cells = [f"{number(one['value'])} ({interval(one)}; n={one['n']})" for one in (dice, auc)]
             lines.append(f"| {field} {value} | {figures['accuracy']['n']} | {cells[0]} | {cells[1]} |")
-    lines += ["", "### Calibration", "| mean p(mass) | share with a mass | images |", "|---|---|---|"]
+    lines += ["", "### Calibration", "| mean probability of the last class | its share | images |", "|---|---|---|"]
     lines += [f"| {b['probability']:.2f} | {b['share']:.2f} | {b['n']} |" for b in results["calibration"]]
     if results.get("ablation"):
         lines += ["", "### Ablation, at an equal budget", *_below(results["ablation"])]
@@ -246,7 +262,7 @@ def _below(page: str) -> list[str]:
     return [f"##{line}" if line.startswith("#") else line for line in page.strip().splitlines()[1:]]
 
 
-def _verdict(results: dict[str, Any]) -> list[str]:
+def _verdict(results: dict[str, Any], wanted: dict[str, float]) -> list[str]:
     clean, constant = results["tables"]["clean"], results["constant_mask"]
     dice, auc, difference = clean["dice_lesion"], clean["auc"], constant["difference"]["dice_lesion"]
     said = [
@@ -261,11 +277,20 @@ def _verdict(results: dict[str, Any]) -> list[str]:
         said[1] += "better, though the interval of the difference reaches below 0."
     else:
         said[1] += "**it did not learn the mask**."
+    if "area_prior" in results:
+        prior = results["area_prior"]
+        more, jaccard = prior["difference"]["auc"], constant["difference"]["jaccard"]
+        said += [
+            f"The size of the annotated lesion alone tells the class with AUC {number(prior['auc']['value'])} "
+            f"({interval(prior['auc'])}); the network has {more['value']:+.3f} more ({interval(more)}).",
+            f"Jaccard of that best constant mask: {constant['jaccard']:.3f}; the network has "
+            f"{jaccard['value']:+.3f} more ({interval(jaccard)}).",
+        ]
     aims = ", ".join(
         f"{key} {aim:.2f} {'reached' if (clean[key]['value'] or 0) >= aim else 'not reached'}"
-        for key, aim in AIMS.items()
+        for key, aim in wanted.items()
     )
-    return [f"- {line}" for line in (*said, f"Aims: {aims}.")]
+    return [f"- {line}" for line in (*said, *([f"Aims: {aims}."] if aims else []))]
 
 
 if __name__ == "__main__":

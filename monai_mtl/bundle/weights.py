@@ -102,7 +102,8 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     """Half the size of a training's weights for the repository: float16, in the safetensors format.
 
     Weights of layers, not the vectors of normalisation, are first rounded to what bfloat16 holds: a processor that
-    rounds them so while it runs then answers nearly as one that computes in float32.
+    rounds them so while it runs then answers nearly as one that computes in float32. Vectors that float16 cannot hold,
+    such as variances of what pixels from 0 to 255 become, stay in float32.
     The file records the settings, the digest of ``source`` and the provenance. It is written whole or not at all,
     and the same source and provenance give the same bytes.
 
@@ -115,7 +116,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
         ConfigError: If a weight is too large for float16.
     """
     state, settings = read_weights(source)
-    small = {name: _rounded(value).half() if value.is_floating_point() else value for name, value in state.items()}
+    small = {name: _small(value) if value.is_floating_point() else value for name, value in state.items()}
     large = [name for name, value in small.items() if not bool(torch.isfinite(value).all())]
     if large:
         raise ConfigError(f"{source} does not fit float16", large, fix="ship the weights as they are")
@@ -128,5 +129,7 @@ def ship_weights(source: PathLike, target: PathLike, provenance: Mapping[str, An
     temporary.replace(target)
 
 
-def _rounded(value: Tensor) -> Tensor:
-    return value.bfloat16().float() if value.dim() > 1 else value
+def _small(value: Tensor) -> Tensor:
+    if value.dim() > 1:
+        return value.bfloat16().half()
+    return value.half() if bool(torch.isfinite(value.half()).all()) else value.float()

@@ -58,6 +58,16 @@ def test_the_file_says_where_it_comes_from_and_repeats(source, tmp_path):
     assert facts == {"settings": settings, "cases": {"training": 3}, "source_sha256": file_sha256(source)}
 
 
+def test_a_vector_that_float16_cannot_hold_stays_as_precise_as_it_was(tmp_path):
+    net = network()
+    net[1].running_var.copy_(torch.tensor([722298.6875, 3.0]))
+    write_checkpoint(tmp_path / "model.pt", {"model": net})
+    ship_weights(tmp_path / "model.pt", tmp_path / "model.safetensors", {})
+    state, _ = read_weights(tmp_path / "model.safetensors")
+    assert state["1.running_var"].tolist() == [722298.6875, 3.0]
+    assert state["1.running_mean"].dtype == torch.float16
+
+
 def test_what_does_not_fit_or_cannot_be_read_is_refused(tmp_path):
     write_checkpoint(tmp_path / "large.pt", {"model": network(1e6)})
     with pytest.raises(ConfigError, match="does not fit float16") as raised:

@@ -57,7 +57,7 @@ def test_a_resume_with_another_part_is_refused_and_named(tmp_path, bundle):
     other = {f"{loss}#losses#cls": {"_target_": "torch.nn.CrossEntropyLoss", "label_smoothing": 0.125}}
     changes = {
         "loss": other if "losses" in content[loss] else {f"{loss}#weights#class": 0.125},
-        "optimizer": {"optimizer#weight_decay": 0.125},
+        "optimizer": {"optimizer#maximize": True},
         "network": {small: whole},
         **{name: {name: value} for name, value in OTHERS.items() if name in content},
     }

@@ -11,7 +11,7 @@ LABELS = {
     "hds_inbreast": {"mass": 1},
     "acsnet_busi": {"lesion": 1},
     "ynet_biopsy": {"gland": 1},
-    "fcn_ddsm": {"benign mass": 1, "malignant mass": 2},
+    "fcn_ddsm": {"mass": 1},
     "skin_lesion_isic2017": {"lesion": 1},
 }
 """By bundle: names of the values of a mask, as a client must get them."""
