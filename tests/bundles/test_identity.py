@@ -104,6 +104,17 @@ def data(tmp_path) -> Path:
     return write_inbreast(tmp_path / "data", **IDENTITY)
 
 
+def in_colours(folder: Path, bundle: Bundle) -> None:
+    """Of a bundle that reads colours only, as it refuses a grey DICOM file."""
+    if '"grey_dicom": false' not in (bundle.folder / "configs" / "train.json").read_text():
+        return
+    for path in folder.iterdir():
+        header = pydicom.dcmread(path)
+        grey = (header.pixel_array >> 4).astype(np.uint8)
+        header.set_pixel_data(np.stack([grey] * 3, axis=-1), "RGB", 8, generate_instance_uid=False)
+        header.save_as(path)
+
+
 def spoil(folder: Path) -> None:
     """Cut the pixels of one file and the header of another, and put a word where a UID must stand.
 
@@ -179,6 +190,7 @@ def test_the_search_finds_nothing_in_random_bytes():
 @every_bundle
 def test_a_run_tells_nobody_who_the_patients_are(bundle, data, tmp_path, caplog, capfd, recwarn):
     caplog.set_level(logging.DEBUG)
+    in_colours(data / "AllDICOMs", bundle)
     output = tmp_path / "output"
     places = {"dataset_dir": str(data), "ckpt_dir": str(output / "weights"), "output_dir": str(output / "eval")}
     settings = {**tiny(bundle.folder, "train"), **SHORT, **places}
@@ -208,6 +220,7 @@ def test_dicom_results_tell_it_and_nothing_beside_them_does(bundle, data, tmp_pa
     caplog.set_level(logging.DEBUG)
     output, settings = tmp_path / "output", on_sample_data(bundle.folder, "inference")  # whose classes have codes
     weights = random_weights(bundle.folder, tmp_path / "model.pt", **settings)
+    in_colours(data / "AllDICOMs", bundle)
     spoil(data / "AllDICOMs")
     told = [infer(bundle, data, output, weights, dicom="auto", **settings)]
     told += [str(warning.message) for warning in recwarn]
