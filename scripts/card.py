@@ -63,7 +63,9 @@ def ship(bundle: str, models: str, data: str, recipe: str | Sequence[str] = RECI
         "recipe": recipe if isinstance(recipe, str) else list(recipe),
         "datalist": {name: _digest(cases) for name, cases in sections.items()},
         "cases": {name: len(cases) for name, cases in sections.items()},
-        "patients": {name: len({case.get("patient_id") or case["case_id"] for case in cases}) for name, cases in sections.items()},
+        "patients": {
+            name: len({case.get("patient_id") or case["case_id"] for case in cases}) for name, cases in sections.items()
+        },
         "software": software_versions(),
         **facts,
     }
@@ -142,6 +144,11 @@ def _differences(one: Any, other: Any, where: str) -> list[str]:
         math.isclose(one, other, abs_tol=5e-5) if isinstance(one, float) and isinstance(other, float) else one == other
     )
     return [] if same else [f"{where}: {one} stated, {other} found"]
+
+
+def _patient(case: dict) -> str:
+    """Where none is known, each case counts as one."""
+    return case.get("patient_id") or case["case_id"]
 
 
 def _digest(cases: list[dict]) -> str:
