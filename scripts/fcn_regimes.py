@@ -23,7 +23,7 @@ from monai_mtl.cli_settings import study_settings
 from monai_mtl.metrics import CaseTable
 from monai_mtl.outputs.result_json import write_json
 from monai_mtl.outputs.study_table import variant_table
-from monai_mtl.study import Run, load_scores, measure_sets, perform, pool, run_folds
+from monai_mtl.study import DONE, Run, load_scores, measure_sets, perform, pool, run_folds
 
 BUNDLE = ROOT / "bundles" / "fcn_ddsm"
 REGIMES = {"joint": "joint", "class alone": "cls_only", "in sequence": "stage2"}
@@ -57,13 +57,14 @@ def run(data: str, output: str, recipe: str = "narrow", folds: Sequence[int] = r
 
 
 def table(output: str, draws: int = 2000) -> None:
-    """Write ``docs/regimes.json`` of the bundle, and its rows into the card.
+    """Write ``docs/regimes.json`` of the bundle, and its rows into the card, of the folds that are done.
 
     Args:
         output: Folder of :func:`run`.
         draws: Of an interval.
     """
-    folds = sorted(path for path in Path(output).glob("fold_*") if path.is_dir())
+    places = REGIMES.values()
+    folds = [one for one in sorted(Path(output).glob("fold_*")) if all((one / p / DONE).is_file() for p in places)]
     tables = {name: pool({fold.name: load_scores(fold / place) for fold in folds}) for name, place in REGIMES.items()}
     kind = measure_sets(BUNDLE)[0]
     content = {"folds": len(folds), **_counts(tables["joint"]), **variant_table(tables, draws, [kind])[kind]}

@@ -23,10 +23,16 @@ class PrepareMultiTaskBatch:
     Args:
         tasks: Task names; each has ``label_<task>`` and ``has_<task>`` in the batch.
         image_key: Key of the image.
+        hidden: Those of the tasks whose labels neither network nor loss sees, for an ablation.
+
+    Raises:
+        ValueError: If a hidden task is none of the tasks.
     """
 
-    def __init__(self, tasks: Sequence[str], image_key: str = "image") -> None:
-        self.tasks = tuple(tasks)
+    def __init__(self, tasks: Sequence[str], image_key: str = "image", hidden: Sequence[str] = ()) -> None:
+        if not set(hidden) <= set(tasks):
+            raise ValueError(f"hidden tasks {list(hidden)} are not all among {list(tasks)}")
+        self.tasks, self.hidden = tuple(tasks), tuple(hidden)
         self.image_key = image_key
 
     def __call__(
@@ -56,6 +62,9 @@ class PrepareMultiTaskBatch:
         labels = {task: _plain(batch[f"label_{task}"]) for task in self.tasks}
         targets = {task: label.to(device, non_blocking=non_blocking) for task, label in labels.items()}
         targets |= {f"has_{task}": _plain(batch[f"has_{task}"]) for task in self.tasks}
+        for task in self.hidden:
+            targets[task] = torch.zeros_like(targets[task])
+            targets[f"has_{task}"] = torch.zeros_like(targets[f"has_{task}"])
         return _plain(image).to(device, non_blocking=non_blocking), targets
 
 

@@ -121,3 +121,22 @@ def test_the_phases_free_the_encoder_from_its_end(parser):
     assert encoder == {"encoder.layer3", "encoder.layer4"}
     assert free[2] == set(names)
     assert phases[2]["lr_factor"] == 0.1
+
+
+def test_the_mask_alone_is_learnt_without_a_look_at_the_class():
+    files = [str(BUNDLE / "configs" / name) for name in ("train.json", "ablations/seg_only.json")]
+    settings = {**on_sample_data(BUNDLE), "bundle_root": str(BUNDLE)}
+    flow = ConfigWorkflow(config_file=files, workflow_type="train", **settings)
+    flow.initialize()
+    network, loss, prepare, loader = (
+        flow.parser.get_parsed_content(key) for key in ("network", "loss", "train#prepare_batch", "train#dataloader")
+    )
+    batch, losses = next(iter(loader)), []
+    for label in (0, 1):
+        batch["label_cls"] = torch.full_like(batch["label_cls"], label)
+        image, target, _, asks = prepare(batch, torch.device("cpu"))
+        torch.manual_seed(0)
+        losses.append(loss(network(image, **asks), target).item())
+        assert not target["has_cls"].any()
+        assert target["has_seg"].all()
+    assert losses[0] == losses[1] > 0

@@ -49,3 +49,14 @@ def test_a_network_that_asks_for_targets_gets_them_by_name():
     assert set(named) == {"target"}
     assert named["target"] is targets
     assert set(targets) == {"seg", "has_seg", "cls", "has_cls"}
+
+
+def test_a_hidden_task_has_no_labels():
+    _, plain = PrepareMultiTaskBatch(["seg", "cls"])(batch(), "cpu")
+    _, targets = PrepareMultiTaskBatch(["seg", "cls"], hidden=["cls"])(batch(), "cpu")
+    assert not targets["has_cls"].any()
+    assert not targets["cls"].any()
+    assert torch.equal(targets["seg"], plain["seg"])
+    assert torch.equal(targets["has_seg"], plain["has_seg"])
+    with pytest.raises(ValueError, match="hidden tasks"):
+        PrepareMultiTaskBatch(["seg"], hidden=["cls"])
