@@ -29,6 +29,8 @@ __all__ = ["bench_bundle"]
 
 STEP = {"batch_size": 4, "patch_size": [512, 384]}
 """Settings of a training step; a bundle that has no windows takes its whole images."""
+SMALLER = {"skin_lesion_isic2017": {"batch_size": 1}}
+"""Where four images take more memory than a laptop has."""
 IMAGES = 4
 EAGER, ALL_LEVELS, MAIN = "eager, fp32", "every level, eager, fp32", "main output, eager, fp32"
 
@@ -142,15 +144,16 @@ def _exported(weights: Path, shape: tuple[int, ...], backend: str, precision: st
 
 def _step_settings(bundle: Bundle) -> dict[str, Any]:
     config = json.loads((bundle.folder / "configs" / "train.json").read_text())
-    return {name: value for name, value in STEP.items() if name in config} | {"device": "cpu", "cache": "none"}
+    found = {name: value for name, value in STEP.items() if name in config}
+    return found | SMALLER.get(bundle.name, {}) | {"device": "cpu", "cache": "none"}
 
 
-def _batch(bundle: Bundle, settings: Mapping[str, Any]) -> tuple[torch.Tensor, Any, Any, nn.Module]:
-    """An image, its target, the loss and the network of a training."""
+def _batch(bundle: Bundle, settings: Mapping[str, Any]) -> tuple[torch.Tensor, Any, dict[str, Any], Any, nn.Module]:
+    """An image, its target, what else the network asks for, the loss and the network of a training."""
     parser = open_bundle(bundle.folder, ["train.json"], settings, kind="train")
     batch = next(iter(parser.get_parsed_content("train#dataloader")))
-    image, target = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
-    return image, target, component(parser, "loss"), component(parser, "network_def")
+    image, target, *more = parser.get_parsed_content("train#prepare_batch")(batch, "cpu")
+    return image, target, more[1] if more else {}, component(parser, "loss"), component(parser, "network_def")
 
 
 def _steps(bundle: Bundle, settings: Mapping[str, Any]) -> dict[str, Way]:
@@ -162,7 +165,7 @@ def _steps(bundle: Bundle, settings: Mapping[str, Any]) -> dict[str, Way]:
 
 
 def _step(bundle: Bundle, settings: Mapping[str, Any], name: str, place: bool) -> Run:
-    image, target, loss, network = _batch(bundle, settings)
+    image, target, asks, loss, network = _batch(bundle, settings)
     precision, network = Precision(name), network.train()
     if place:
         network = precision.place(network)
@@ -171,8 +174,9 @@ def _step(bundle: Bundle, settings: Mapping[str, Any], name: str, place: bool) -
     def run() -> None:
         optimizer.zero_grad()
         with precision.autocast():
-            outputs = network(image)
-        loss({name: value.float() for name, value in outputs.items()}, target).backward()
+            outputs = network(image, **asks)
+        floats = {name: value.float() if value.is_floating_point() else value for name, value in outputs.items()}
+        loss(floats, target).backward()
         optimizer.step()
 
     return run
