@@ -87,7 +87,7 @@ def _write(place: Path, cases: list[tuple[str, str, int]], others: list[str], va
 
 
 def table(*outputs: str, draws: int = 2000) -> None:
-    """Print mean Dice and area under the curve of each training, and how far the federation is from each.
+    """Print mean Dice and area under the curve of each training, and how far the first, a federation, is from each.
 
     Args:
         outputs: Folders of ``scripts/federated.py``, one a rotation.
@@ -106,13 +106,14 @@ def table(*outputs: str, draws: int = 2000) -> None:
     images, people = sum(map(len, patients)), sum(len(set(names)) for names in patients)
     print(f"n = {images} test images of {people} patients in {len(outputs)} rotations")
     whole = [np.arange(len(names)) for names in patients]
-    best = _figures(scores["federated"], whole)
+    first = runs[0]
+    best = _figures(scores[first], whole)
     for run in runs:
         values, sample = _figures(scores[run], whole), np.array(drawn[run])
         parts = [f"{value:.3f} ({_interval(sample[:, i])})" for i, value in enumerate(values)]
-        least = np.array(drawn["federated"]) - sample
+        least = np.array(drawn[first]) - sample
         away = [f"{best[i] - values[i]:+.3f} ({_interval(least[:, i])})" for i in range(2)]
-        print(f"{run:<10} dice {parts[0]}  auc {parts[1]}  federated minus this: dice {away[0]}  auc {away[1]}")
+        print(f"{run:<10} dice {parts[0]}  auc {parts[1]}  {first} minus this: dice {away[0]}  auc {away[1]}")
         folds = [_figures([one], [which]) for one, which in zip(scores[run], whole, strict=True)]
         print(" " * 11 + "by rotation: " + ", ".join(f"{dice:.3f} {auc:.3f}" for dice, auc in folds))
 
