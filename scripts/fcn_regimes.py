@@ -17,7 +17,7 @@ from typing import Any
 
 import fire
 from card_study import variant_rows
-from card_text import ROOT, put_into_card
+from card_text import ROOT, figure_rows, put_into_card
 
 from monai_mtl.cli_settings import study_settings
 from monai_mtl.metrics import CaseTable
@@ -79,7 +79,9 @@ def _counts(scores: CaseTable) -> dict[str, int]:
 
 def _lines(content: dict[str, Any]) -> list[str]:
     head = f"{content['cases']} images of {content['patients']} patients, each scored once in {content['folds']} folds."
-    return [head, "", *variant_rows(content, "joint")]
+    joint = ["#### joint", "| figure | value | 95 % interval | n |", "|---|---|---|---|"]
+    joint += figure_rows(content["rows"]["joint"])
+    return [head, "", *variant_rows(content, "joint"), "", *joint]
 
 
 if __name__ == "__main__":
