@@ -24,17 +24,19 @@ TERMS = ("rpn_class", "rpn_box", "class", "box", "mask", "cls_image")
 
 
 class LesionRCNNLoss(nn.Module):
-    r"""Sum of what a :class:`monai_mtl.networks.LesionRCNN` learns, each term a mean over what is annotated.
+    r"""Sum of what a :class:`monai_mtl.networks.LesionRCNN` learns of an image, a mean over the annotated images.
 
     .. math::
         L = \frac{1}{N} \sum_i \mathrm{FL}(p_i) + \frac{\rho}{N} \sum_{i \in +} \mathrm{L1}^s_i
             + L_\mathrm{class} + L_\mathrm{box} + L_\mathrm{mask}
 
-    The first two sums are over the anchors drawn, N in all. :math:`L_\mathrm{class}` is the mean over images, each the
-    mean focal cost of its boxes; a box on a lesion of unknown class costs by the sum of all lesion classes, and an
-    image without a mask by the class of the box most like a lesion, background left out. :math:`L_\mathrm{box}` is
-    smooth L1 and :math:`L_\mathrm{mask}` binary cross entropy plus Jaccard distance, both in the class's own outputs,
-    or in all alike where the class is unknown. Terms without an annotation are 0 and give no gradient.
+    Each image counts the same, however many of its boxes are on the lesion, so batches may be cut or shared among
+    processes. The first two sums are over the N anchors drawn of an image. :math:`L_\mathrm{class}` is the mean focal
+    cost of its boxes; a box on a lesion of unknown class costs by the sum of all lesion classes, and an image without
+    a mask by the class of the box most like a lesion, background left out. :math:`L_\mathrm{box}` is smooth L1 and
+    :math:`L_\mathrm{mask}` binary cross entropy plus Jaccard distance, means over the boxes on the lesion, both in the
+    class's own outputs, or in all alike where the class is unknown; both are 0 for a mask without a lesion. Terms
+    without an annotation are 0 and give no gradient.
 
     Args:
         focal_rpn: Whether the anchors' classes have a focal cost; else cross entropy.
@@ -85,7 +87,7 @@ class LesionRCNNLoss(nn.Module):
         Returns:
             A scalar.
         """
-        terms = {**self._anchors(prediction), **self._classes(prediction, target), **self._lesions(prediction)}
+        terms = {**self._anchors(prediction), **self._classes(prediction, target), **self._lesions(prediction, target)}
         if "cls_image" in prediction:
             has = target["has_cls"].to(prediction["cls_image"].device, torch.bool)
             if bool(has.any()):
@@ -101,17 +103,18 @@ class LesionRCNNLoss(nn.Module):
         return focal_cost(log_p, foreground, self.alpha, self.gamma) if focal else -log_p
 
     def _anchors(self, prediction: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        labels = prediction["rpn_labels"]
-        drawn = labels != IGNORED
-        count = drawn.sum()
-        if int(count) == 0:
+        labels, logits = prediction["rpn_labels"], prediction["rpn_logits"]
+        drawn, foreground = labels != IGNORED, labels == OBJECT
+        count, images = drawn.sum(dim=1).clamp(min=1), drawn.any(dim=1)
+        if not bool(images.any()):
             return {}
-        foreground, logits = labels[drawn] == OBJECT, prediction["rpn_logits"][drawn]
         log_p = F.logsigmoid(torch.where(foreground, logits, -logits))
-        terms = {"rpn_class": self._cost(log_p, foreground, self.focal_rpn).sum() / count}
+        cost = self._cost(log_p, foreground, self.focal_rpn) * drawn
+        terms = {"rpn_class": (cost.sum(dim=1) / count)[images].mean()}
         if len(prediction["rpn_deltas"]):
-            distance = F.smooth_l1_loss(prediction["rpn_deltas"], prediction["rpn_delta_targets"], reduction="sum")
-            terms["rpn_box"] = self.rho * distance / count
+            goal = prediction["rpn_delta_targets"]
+            distance = F.smooth_l1_loss(prediction["rpn_deltas"], goal, reduction="none").sum(dim=1)
+            terms["rpn_box"] = self.rho * (_sums(distance, foreground) / count)[images].mean()
         return terms
 
     def _classes(self, prediction: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -133,8 +136,8 @@ class LesionRCNNLoss(nn.Module):
         costs = torch.cat(per_image)
         return {"class": costs.mean()} if len(costs) else {}
 
-    def _lesions(self, prediction: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        labels, deltas = prediction["lesion_labels"], prediction["box_deltas"]
+    def _lesions(self, prediction: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        labels, deltas, drawn = prediction["lesion_labels"], prediction["box_deltas"], prediction["roi_labels"]
         if len(labels) == 0:
             return {}
         known = F.one_hot((labels - 1).clamp(min=0), deltas.shape[1]).to(deltas.dtype)
@@ -146,4 +149,12 @@ class LesionRCNNLoss(nn.Module):
         mask = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(dim=(2, 3))
         if self.jaccard:
             mask = mask + jaccard_distance(logits.sigmoid(), truth, self.jaccard_delta)
-        return {name: (share * cost).sum(dim=1).mean() for name, cost in (("box", box), ("mask", mask))}
+        on = (drawn > 0) | (drawn == UNKNOWN_OBJECT)
+        count, images = on.sum(dim=1).clamp(min=1), target["has_seg"].to(on.device, torch.bool)
+        costs = {"box": (share * box).sum(dim=1), "mask": (share * mask).sum(dim=1)}
+        return {name: (_sums(cost, on) / count)[images].mean() for name, cost in costs.items()}
+
+
+def _sums(cost: Tensor, on: Tensor) -> Tensor:
+    """Sum for each image ``(B,)`` of the costs ``(n,)`` of its boxes, which are those marked in ``(B, S)``, in order."""
+    return cost.new_zeros(on.shape).masked_scatter(on, cost).sum(dim=1)

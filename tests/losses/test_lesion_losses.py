@@ -85,9 +85,9 @@ def test_each_term_is_the_mean_that_its_formula_says():
     loss = plain()
     total = loss(prediction(), TARGET)
     soft = lambda z: math.log1p(math.exp(z))  # noqa: E731
-    # Five anchors were drawn.
-    rpn_class = (soft(0) + soft(2) + soft(-1) + 2 * soft(0)) / 5
-    rpn_box = 10 * (2 - 0.5) / 5
+    # Two anchors were drawn of the first image and three of the second.
+    rpn_class = ((soft(0) + soft(2)) / 2 + (soft(-1) + 2 * soft(0)) / 3) / 2
+    rpn_box = 10 * ((2 - 0.5) / 2 + 0 / 3) / 2
     e = math.e
     both = (-math.log(e / (2 + e)) - math.log(e**2 / (2 + e**2))) / 2
     mask_only = -math.log(2 * e / (1 + 2 * e))
@@ -102,6 +102,47 @@ def test_each_term_is_the_mean_that_its_formula_says():
     }
     assert {name: float(value) for name, value in loss.task_losses.items()} == pytest.approx(expected, rel=1e-5)
     assert float(total) == pytest.approx(sum(expected.values()), rel=1e-5)
+
+
+def drawn_at_random(lesion_boxes: list[int], generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Prediction and target for images with a mask that have these numbers of boxes on the lesion."""
+    batch, number = len(lesion_boxes), max(lesion_boxes) + 3
+    rand = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
+    on = torch.arange(number) < torch.tensor(lesion_boxes).unsqueeze(1)
+    classes = torch.arange(batch) % 2
+    labels = torch.where(on, 1 + classes.unsqueeze(1), 0)
+    labels[0, -1] = IGNORED
+    n = int(on.sum())
+    made = {
+        "rpn_logits": rand(batch, number),
+        "rpn_labels": torch.where(labels > 0, 1, labels),
+        "rpn_deltas": rand(n, 4),
+        "rpn_delta_targets": rand(n, 4),
+        "roi_logits": rand(batch, number, 3),
+        "roi_labels": labels,
+        "lesion_labels": labels[on],
+        "box_deltas": rand(n, 2, 4),
+        "box_delta_targets": rand(n, 4),
+        "mask_logits": rand(n, 2, 4, 4),
+        "mask_targets": (rand(n, 4, 4) > 0).double(),
+    }
+    everything = torch.ones(batch, dtype=torch.bool)
+    return made, {"cls": classes, "has_seg": everything, "has_cls": everything}
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_the_loss_of_a_batch_is_the_mean_of_its_images_however_it_is_cut(cut):
+    """Images with many boxes on the lesion, with one and with none."""
+    lesion_boxes = [5, 0, 1, 2]
+    made, target = drawn_at_random(lesion_boxes, torch.Generator().manual_seed(cut))
+    loss = LesionRCNNLoss()
+    whole = loss(made, target)
+    before = sum(lesion_boxes[:cut])
+    parts = []
+    for images, boxes in ((slice(cut), slice(before)), (slice(cut, None), slice(before, None))):
+        rows = {name: value[images if len(value) == len(lesion_boxes) else boxes] for name, value in made.items()}
+        parts.append(loss(rows, {name: value[images] for name, value in target.items()}))
+    torch.testing.assert_close(whole, (cut * parts[0] + (4 - cut) * parts[1]) / 4, rtol=1e-12, atol=0)
 
 
 def test_the_switches_change_their_term_alone():
