@@ -156,5 +156,5 @@ class LesionRCNNLoss(nn.Module):
 
 
 def _sums(cost: Tensor, on: Tensor) -> Tensor:
-    """Sum for each image ``(B,)`` of the costs ``(n,)`` of its boxes, which are those marked in ``(B, S)``, in order."""
+    """Sum ``(B,)`` for each image of the costs ``(n,)`` of its boxes, those marked in ``(B, S)``, in order."""
     return cost.new_zeros(on.shape).masked_scatter(on, cost).sum(dim=1)
