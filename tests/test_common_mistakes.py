@@ -42,6 +42,9 @@ class Desk:
     def crossval(self, **given) -> list[str]:
         return self._words("crossval", {"data": self.data, **TINY, **TRAINING, **given})
 
+    def evaluate(self, **given) -> list[str]:
+        return self._words("evaluate", {"data": self.data, "checkpoint": self.weights, **TINY, **given})
+
     def infer(self, **given) -> list[str]:
         return self._words("infer", {"input": self.data / "images", "weights": self.weights, **TINY, **given})
 
@@ -208,6 +211,8 @@ def test_two_runs_in_one_folder_at_a_time(desk, told):
         told(Mistake(lambda d: d.crossval(folds=3), 2, "another run is writing to", "choose another --output"), desk)
     with OccupiedFolder(desk.output):
         told(Mistake(Desk.infer, 2, "another run is writing to", "choose another --output"), desk)
+    with OccupiedFolder(desk.output / "eval"):
+        told(Mistake(Desk.evaluate, 2, "another run is writing to", "choose another --output"), desk)
     assert not (desk.output / "fold_3").exists()
     assert list(desk.output.rglob(".*")) == []
 

@@ -20,6 +20,7 @@ from monai.metrics import compute_dice
 from PIL import Image
 from tqdm import tqdm
 
+from ..bundle.occupied_folder import OccupiedFolder
 from ..errors import DataError, RunError
 from ..metrics import CLEAN, MEASURE_SETS, CaseScores, CaseTable, measure_all, score_case
 from ..metrics.intervals import format_metrics, format_table
@@ -44,7 +45,7 @@ class EvaluationReport:
     ``<task>_annotated`` of each case.
 
     Args:
-        output_dir: Folder to write to; made when the first case is done.
+        output_dir: Folder to write to, kept for this run alone; made when it starts.
         classes: Image class names, index 0 first.
         title: What was evaluated on what, in a line.
         measures: Sets of figures to tabulate with intervals: names in ``monai_mtl.metrics.MEASURE_SETS``.
@@ -93,6 +94,7 @@ class EvaluationReport:
         self._rows: list[dict[str, Any]] = []
         self._scores: list[CaseScores] = []
         self._pictures: list[Image.Image] = []
+        self._folder = OccupiedFolder(self.output_dir)
 
     def attach(self, engine: Workflow) -> None:
         """Follow an evaluator.
@@ -102,9 +104,16 @@ class EvaluationReport:
         """
         if engine.state.epoch_length == 0:
             raise DataError("the data set names no test case", fix="add a list 'test', or let the cases be split")
+        engine.add_event_handler(Events.STARTED, self._folder.take)
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.COMPLETED, self._finish)
+        engine.add_event_handler(Events.COMPLETED, self._folder.leave)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._stopped)
+
+    def _stopped(self, error: BaseException) -> None:
+        self._folder.leave()
+        raise error
 
     def _start(self, engine: Workflow) -> None:
         self._rows, self._scores, self._pictures, self._begun = [], [], [], time.monotonic()

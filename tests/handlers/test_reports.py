@@ -171,6 +171,27 @@ def test_a_network_that_answers_nan_is_named_and_not_scored(tmp_path, key):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_evaluation_keeps_its_folder_while_it_runs_and_frees_it_if_it_fails(tmp_path):
+    output = {"pred": torch.zeros(4, 4), "probability": torch.full((1, 4, 4), torch.nan), "cls": torch.ones(2) / 2}
+
+    def engine(step):
+        running = Engine(step)
+        running.state.device = "cpu"
+        EvaluationReport(tmp_path / "eval", ["no mass", "mass"], "title").attach(running)
+        return running
+
+    def second(running, _):
+        with pytest.raises(ConfigError, match="another run is writing to"):
+            engine(lambda *_: []).run([0])
+        running.state.batch = [{"case_id": "case 7"}]
+        return [output]
+
+    for _ in range(2):
+        with pytest.raises(RunError, match="answer for case 7 is not finite"):
+            engine(second).run([0])
+        assert not (tmp_path / "eval").exists()
+
+
 def test_scores_tell_the_side_of_a_case_where_the_data_do(tmp_path):
     output = {"pred": torch.zeros(4, 4), "probability": torch.zeros(1, 4, 4), "image": torch.zeros(1, 4, 4)}
     output |= {"cls": torch.tensor([0.25, 0.75]), "cls_target": 1, "cls_annotated": True, "seg_annotated": False}
