@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...errors import DataError, RunError
-from ...metrics import ROCAUC, LesionClassDice, LesionDice, MeanIoU, PixelAccuracy
+from ...metrics import ROCAUC, BoxIoU, LesionClassDice, LesionDice, MeanIoU, PixelAccuracy
 from ...metrics.case_metric import CaseMetric
 
 __all__ = ["GATE_IMAGES", "LARGEST_METRIC_CHANGE", "LARGEST_PROBABILITY_CHANGE", "require_agreement"]
@@ -22,9 +22,9 @@ LARGEST_METRIC_CHANGE = 0.002
 LARGEST_PROBABILITY_CHANGE = 0.01
 LARGEST_PIXEL_CHANGE = 0.1
 """Of a single pixel, wider than of an image: bfloat16 holds three digits, and what masks do is told by their Dice."""
-JUDGES = (LesionClassDice, LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
-"""Metrics that must not change; a share of right answers jumps by whole images. What is made of these, such as the ROC
-curve of breasts, does not judge again."""
+JUDGES = (BoxIoU, LesionClassDice, LesionDice, MeanIoU, PixelAccuracy, ROCAUC)
+"""Metrics that must not change; a share of right answers jumps by whole images, and so does the average precision of
+boxes. What is made of these, such as the ROC curve of breasts, does not judge again."""
 PROBABILITIES = ("probability", "cls", "discriminative")
 Network = Callable[[Tensor], dict[str, Tensor]]
 
@@ -40,9 +40,10 @@ def require_agreement(
 ) -> dict[str, Any]:
     """Run both over labelled images and refuse an export that changes an answer.
 
-    Refused is a change of a Dice, an IoU, a share of pixels or an AUC by :data:`LARGEST_METRIC_CHANGE` or more, a
-    probability of an image that differs by :data:`LARGEST_PROBABILITY_CHANGE` or more, and one of a single pixel that
-    differs by :data:`LARGEST_PIXEL_CHANGE` or more.
+    Refused is a change of a Dice, an IoU of tissues or boxes, a share of pixels or an AUC by
+    :data:`LARGEST_METRIC_CHANGE` or more, a probability of an image that differs by
+    :data:`LARGEST_PROBABILITY_CHANGE` or more, and one of a single pixel that differs by :data:`LARGEST_PIXEL_CHANGE`
+    or more.
 
     Args:
         network: The original; it is left in eval mode.

@@ -9,7 +9,15 @@ import torch
 
 from monai_mtl.bundle.export import GATE_IMAGES, require_agreement
 from monai_mtl.errors import DataError, RunError
-from monai_mtl.metrics import Accuracy, BreastROCAUC, LesionClassDice, MeanIoU, PixelAccuracy
+from monai_mtl.metrics import (
+    Accuracy,
+    BoxAveragePrecision,
+    BoxIoU,
+    BreastROCAUC,
+    LesionClassDice,
+    MeanIoU,
+    PixelAccuracy,
+)
 
 from .small import METRICS, POST, Brightness, cases
 
@@ -63,6 +71,22 @@ def test_a_change_of_what_judges_several_tissues_is_refused(judge):
         require_agreement(Brightness(), Brightness(0.3), cases(), POST, {"val_seg": judge}, probabilities=())
     same = require_agreement(Brightness(), Brightness(), cases(), POST, {"val_seg": judge}, probabilities=())
     assert same["metrics"]["val_seg"]["original"] > 0.4
+
+
+def test_boxes_that_fit_worse_are_refused():
+    def finds(x1):
+        def network(image):
+            return Brightness()(image) | {"det": torch.tensor([[6.0, 4.0, x1, 9.0, 0.9]])}
+
+        return network
+
+    metrics = {"val_det_iou": BoxIoU(), "val_det_ap": BoxAveragePrecision()}
+    original = Brightness()
+    original.forward = finds(12.0)
+    result = require_agreement(original, finds(12.0), cases(), POST, metrics)
+    assert {name: one["original"] for name, one in result["metrics"].items()} == {"val_det_iou": 1}
+    with pytest.raises(RunError, match=r"val_det_iou: 1\.0000 before, 0\.9836 exported"):
+        require_agreement(original, finds(12.1), cases(), POST, metrics)
 
 
 def test_the_figure_of_breasts_does_not_judge_what_that_of_images_has_judged():
