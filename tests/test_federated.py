@@ -13,7 +13,7 @@ from monai.fl.utils.exchange_object import ExchangeObject
 from monai_mtl.errors import ConfigError, DataError
 from monai_mtl.federated import federated_average, federated_client
 
-from .bundles.test_all_bundles import BY_CHANCE, REACH
+from .bundles.test_all_bundles import BY_CHANCE, REACH, network_of
 from .commands import load_script
 from .every_bundle import BUNDLES, every_bundle
 from .factories import edit_datalist, write_datalist
@@ -67,7 +67,7 @@ def test_two_sites_with_different_labels_learn_together(bundle, tmp_path):
             assert sent[name].statistics[FlStatistics.NUM_EXECUTED_ITERATIONS] in (2, 4)
         for name, lacks in LACKS.items():
             labelled = "seg" if lacks == "cls" else "cls"
-            by_chance = BY_CHANCE.get(bundle.name, {}).get(labelled, ())
+            by_chance = BY_CHANCE.get(network_of(bundle.name), {}).get(labelled, ())
             for key in (key for key, _ in network.named_parameters() if not key.startswith(by_chance or "no name")):
                 # What the labelled task's loss does not reach belongs to the other task alone.
                 rests = key.startswith(REACH[bundle.name][labelled]) and not (lacks == "cls" and masks_tell_classes)
