@@ -30,8 +30,8 @@ class LesionRCNNLoss(nn.Module):
         L = \frac{1}{N} \sum_i \mathrm{FL}(p_i) + \frac{\rho}{N} \sum_{i \in +} \mathrm{L1}^s_i
             + L_\mathrm{class} + L_\mathrm{box} + L_\mathrm{mask}
 
-    Each image counts the same, however many of its boxes are on the lesion, so batches may be cut or shared among
-    processes. The first two sums are over the N anchors drawn of an image. :math:`L_\mathrm{class}` is the mean focal
+    Each image counts the same, however many of its boxes are on the lesion, so a batch of images annotated alike may
+    be cut, or shared among processes. The first two sums are over the N anchors drawn of an image. :math:`L_\mathrm{class}` is the mean focal
     cost of its boxes; a box on a lesion of unknown class costs by the sum of all lesion classes, and an image without
     a mask by the class of the box most like a lesion, background left out. :math:`L_\mathrm{box}` is smooth L1 and
     :math:`L_\mathrm{mask}` binary cross entropy plus Jaccard distance, means over the boxes on the lesion, both in the
