@@ -31,12 +31,12 @@ class LesionRCNNLoss(nn.Module):
             + L_\mathrm{class} + L_\mathrm{box} + L_\mathrm{mask}
 
     Each image counts the same, however many of its boxes are on the lesion, so a batch of images annotated alike may
-    be cut, or shared among processes. The first two sums are over the N anchors drawn of an image. :math:`L_\mathrm{class}` is the mean focal
-    cost of its boxes; a box on a lesion of unknown class costs by the sum of all lesion classes, and an image without
-    a mask by the class of the box most like a lesion, background left out. :math:`L_\mathrm{box}` is smooth L1 and
-    :math:`L_\mathrm{mask}` binary cross entropy plus Jaccard distance, means over the boxes on the lesion, both in the
-    class's own outputs, or in all alike where the class is unknown; both are 0 for a mask without a lesion. Terms
-    without an annotation are 0 and give no gradient.
+    be cut, or shared among processes. The first two sums are over the N anchors drawn of an image.
+    :math:`L_\mathrm{class}` is the mean focal cost of its boxes; a box on a lesion of unknown class costs by the sum
+    of all lesion classes, and an image without a mask by the class of the box most like a lesion, background left out.
+    :math:`L_\mathrm{box}` is smooth L1 and :math:`L_\mathrm{mask}` binary cross entropy plus Jaccard distance, means
+    over the boxes on the lesion, both in the class's own outputs, or in all alike where the class is unknown; both are
+    0 for a mask without a lesion. Terms without an annotation are 0 and give no gradient.
 
     Args:
         focal_rpn: Whether the anchors' classes have a focal cost; else cross entropy.
